@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tidal/core.h - the core: one node's share of the pod, as a state machine.
+ *
+ *	push(event) ... pull(action) pull(action) ... push(event) ...
+ *
+ * No system calls, threads, clock, I/O, allocation or globals; freestanding. The same
+ * parameters and events give the same actions, bit for bit. A core is not
+ * locked: one thread at a time. Everything lies in the memory given at init and
+ * refers to itself by offsets, so a copy of those bytes is a snapshot.
+ */
+#ifndef TIDAL_CORE_H
+#define TIDAL_CORE_H
+
+#include <tidal/action.h>
+#include <tidal/base.h>
+#include <tidal/error.h>
+#include <tidal/event.h>
+#include <tidal/params.h>
+#include <tidal/stats.h>
+
+TIDAL_BEGIN_DECLS
+
+struct tidal_core;
+
+/* Bytes that a core with these parameters needs; 0 when they are wrong. */
+TIDAL_API size_t tidal_core_footprint(const struct tidal_params *params);
+
+/*
+ * Make a core in *mem*: at least footprint bytes, aligned to 64, all zero (fresh
+ * anonymous memory is; parts that are never needed are then never touched).
+ * The memory stays the caller's and is freed by simply forgetting the core. Errors:
+ * TIDAL_EINVAL, TIDAL_ERANGE (see tidal_params_check()), TIDAL_ENOMEM.
+ */
+TIDAL_API TIDAL_CHECKED int tidal_core_init(void *mem, size_t bytes,
+					    const struct tidal_params *params,
+					    struct tidal_core **core);
+
+/*
+ * Tell the core what happened. *now* is the driver's clock; a value smaller than
+ * an earlier one counts as that earlier one. A push that fails changes nothing:
+ * TIDAL_EAGAIN: no room for its consequences (pull, or let time pass, and push it again);
+ * TIDAL_EPROTO, TIDAL_EVERSION, TIDAL_ESTALE: a message to be dropped;
+ * TIDAL_EINVAL, TIDAL_ERANGE, TIDAL_ENOENT, TIDAL_EBUSY: an event that makes no sense.
+ * After TIDAL_EV_MESSAGE pushes that return ESTALE/EPROTO/EVERSION the payload is the driver's.
+ */
+TIDAL_API TIDAL_CHECKED int tidal_core_push(struct tidal_core *core, tidal_time now,
+					    const struct tidal_event *event);
+
+/* Take the next action. 1: there was one; 0: there is none. */
+TIDAL_API TIDAL_CHECKED int tidal_core_pull(struct tidal_core *core, struct tidal_action *action);
+
+/* When to push the next tick at the latest; TIDAL_NEVER: no need. */
+TIDAL_API tidal_time tidal_core_deadline(const struct tidal_core *core);
+
+/* Pod time as this core knows it (ns): the latest of its own clock and all messages. */
+TIDAL_API tidal_time tidal_core_time(const struct tidal_core *core);
+
+/* Counters since init; see stats.h. */
+TIDAL_API void tidal_core_stats(const struct tidal_core *core, struct tidal_stats *stats,
+				size_t size);
+
+/* What the core believes of a page. Never wrong about its own node. */
+enum tidal_page_state {
+	TIDAL_PAGE_INVALID = 0,
+	TIDAL_PAGE_SECONDARY = 1,
+	TIDAL_PAGE_PRIMARY = 2,
+	TIDAL_PAGE_EXCLUSIVE = 3,
+	TIDAL_PAGE_DORMANT = 4,
+};
+
+struct tidal_page_info {
+	uint32_t state;	    /* enum tidal_page_state */
+	uint32_t transient; /* 0: stable; else the number of a transient state (docs/protocol.md) */
+	tidal_frame frame;  /* TIDAL_FRAME_NONE without one, TIDAL_FRAME_ZERO: the page of zeroes */
+	tidal_nodeid owner; /* this node, or where it probably is */
+	uint64_t epoch;
+	struct tidal_nodeset copies; /* owner only: nodes that may have a copy */
+};
+
+TIDAL_API TIDAL_CHECKED int tidal_core_page(const struct tidal_core *core, tidal_gfn gfn,
+					    struct tidal_page_info *info);
+
+enum tidal_vcpu_state {
+	TIDAL_VCPU_AWAY = 0,	/* on another node: see node */
+	TIDAL_VCPU_READY = 1,
+	TIDAL_VCPU_RUNNING = 2,
+	TIDAL_VCPU_STALLED = 3, /* in the event table */
+	TIDAL_VCPU_SAVING = 4,
+	TIDAL_VCPU_FROZEN = 5,	/* sent, not acknowledged */
+	TIDAL_VCPU_LOADING = 6,
+	TIDAL_VCPU_IDLE = 7,
+	TIDAL_VCPU_OFF = 8,
+	TIDAL_VCPU_LOST = 9,
+};
+
+struct tidal_vcpu_info {
+	uint32_t state; /* enum tidal_vcpu_state */
+	tidal_nodeid node; /* this node, or where it probably is */
+	uint64_t epoch;	   /* grows with every move */
+};
+
+TIDAL_API TIDAL_CHECKED int tidal_core_vcpu(const struct tidal_core *core, tidal_vcpuid vcpu,
+					    struct tidal_vcpu_info *info);
+
+/* Check every invariant that one node can check alone; 0, or TIDAL_EBROKEN with *why. Slow. */
+TIDAL_API TIDAL_CHECKED int tidal_core_check(const struct tidal_core *core, const char **why);
+
+/*
+ * A number that is equal for states that behave alike: counters relative,
+ * times and statistics left out. For exploration and replay.
+ */
+TIDAL_API uint64_t tidal_core_digest(const struct tidal_core *core);
+
+TIDAL_END_DECLS
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tidal/event.h - everything that a core can be told.
+ *
+ * The core never calls out: the driver pushes events and pulls actions (action.h).
+ */
+#ifndef TIDAL_EVENT_H
+#define TIDAL_EVENT_H
+
+#include <tidal/base.h>
+#include <tidal/policy.h>
+
+TIDAL_BEGIN_DECLS
+
+enum tidal_event_kind {
+	TIDAL_EV_STALL = 1,	   /* a vCPU or VMM thread touched a page that is not mapped so */
+	TIDAL_EV_MESSAGE = 2,	   /* a message arrived */
+	TIDAL_EV_HOST_DONE = 3,	   /* the host carried out an action that had a token */
+	TIDAL_EV_VCPU_STOPPED = 4, /* a running vCPU left its hyperthread without a stall */
+	TIDAL_EV_RETIRED = 5,	   /* a resumed vCPU has retired an instruction */
+	TIDAL_EV_TICK = 6,	   /* time passed: push one at tidal_core_deadline() */
+	TIDAL_EV_PEER_UP = 7,
+	TIDAL_EV_PEER_DOWN = 8,
+	TIDAL_EV_COMMAND = 9,	   /* the embedder wants something */
+	TIDAL_EV_VCPU_WAKE = 10,   /* an idle vCPU has something to do (interrupt, ...) */
+};
+
+/*
+ * A stall. The program counter has not advanced. The hyperthread is free: the
+ * vCPU is not running any more when this is pushed. A VMM thread stalls with
+ * vcpu = TIDAL_VCPU_NONE and a requester number of its own, which comes back
+ * in TIDAL_ACT_COMPLETE; it can't be moved.
+ */
+struct tidal_ev_stall {
+	tidal_vcpuid vcpu;
+	uint16_t access;    /* enum tidal_access */
+	uint32_t requester; /* VMM threads only */
+	tidal_gpa gpa;
+	/* TIDAL_IO only */
+	uint64_t io_data;   /* what is written */
+	uint8_t io_write, io_size; /* 1: a write; bytes 1, 2, 4, 8 */
+};
+
+/* What comes with a message besides its header. */
+enum tidal_payload {
+	TIDAL_PAYLOAD_NONE = 0,
+	TIDAL_PAYLOAD_PAGE = 1, /* 4096 bytes; buf is a frame that was posted (TIDAL_ACT_POST) */
+	TIDAL_PAYLOAD_VCPU = 2, /* a saved vCPU; buf is a number of the driver's own */
+};
+
+/*
+ * A message. *bytes* is read during the push only. When the push succeeds the
+ * core owns the payload: a frame until it is posted again, a vCPU buffer until
+ * TIDAL_ACT_LOAD or TIDAL_ACT_BUF_FREE names it. When it fails both stay the driver's.
+ */
+struct tidal_ev_message {
+	tidal_nodeid from;
+	uint16_t payload; /* enum tidal_payload */
+	uint32_t len;	  /* of bytes */
+	const void *bytes;
+	uint32_t buf;
+	uint32_t payload_len;
+};
+
+/* Completion of an action. A host that can't do what the core asked reports status < 0. */
+struct tidal_ev_host_done {
+	uint64_t token;
+	int32_t status;	    /* 0, or a TIDAL_E* */
+	uint32_t zero;	    /* 1: the page was tested as asked, and all its bytes are 0 */
+	uint64_t value;	    /* TIDAL_ACT_IO: what was read */
+	uint32_t buf;	    /* TIDAL_ACT_SAVE: the driver's number for the saved vCPU */
+	uint32_t payload_len; /* TIDAL_ACT_SAVE: its size in bytes */
+};
+
+enum tidal_stop_reason {
+	TIDAL_STOP_SLICE = 0, /* runnable: stopped on request or at the end of its slice */
+	TIDAL_STOP_IDLE = 1,  /* waits for an interrupt (WFI, HLT): TIDAL_EV_VCPU_WAKE makes it ready */
+	TIDAL_STOP_OFF = 2,   /* the guest switched it off; never runs again */
+};
+
+struct tidal_ev_vcpu_stopped {
+	tidal_vcpuid vcpu;
+	uint16_t reason; /* enum tidal_stop_reason */
+	uint64_t retired; /* instructions retired since it was run, 0 if the host can't tell */
+};
+
+enum tidal_command {
+	TIDAL_CMD_MOVE_VCPU = 1,  /* vcpu -> node, at its next stop */
+	TIDAL_CMD_SET_POLICY = 2, /* policy (NULL: cost), policy_data */
+	TIDAL_CMD_SET_WEIGHTS = 3, /* weights; copied */
+	TIDAL_CMD_PIN = 4,	  /* gfn: the page must be and stay here, writable. requester completes */
+	TIDAL_CMD_UNPIN = 5,	  /* gfn */
+	TIDAL_CMD_PAUSE = 6,	  /* run no vCPU here; */
+	TIDAL_CMD_CONTINUE = 7,
+	TIDAL_CMD_EVICT = 8,	  /* gfn: push this page off the node (tests, drains) */
+};
+
+struct tidal_ev_command {
+	uint32_t command; /* enum tidal_command */
+	tidal_vcpuid vcpu;
+	tidal_nodeid node;
+	tidal_gfn gfn;
+	uint32_t requester;
+	const struct tidal_policy_ops *policy;
+	const struct tidal_weights *weights;
+	const void *policy_data;
+};
+
+struct tidal_event {
+	uint32_t kind; /* enum tidal_event_kind */
+	union {
+		struct tidal_ev_stall stall;
+		struct tidal_ev_message message;
+		struct tidal_ev_host_done done;
+		struct tidal_ev_vcpu_stopped stopped;
+		struct { tidal_vcpuid vcpu; } retired;
+		struct { tidal_vcpuid vcpu; } wake;
+		struct { tidal_nodeid node; uint32_t incarnation; } peer;
+		struct tidal_ev_command command;
+	} u;
+};
+
+/* "stall", "message", ...; "?" for an unknown kind. */
+TIDAL_API const char *tidal_event_name(uint32_t kind);
+
+TIDAL_END_DECLS
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tidal/host.h - a host backend: guest memory and vCPUs of one node.
+ *
+ * A backend knows nothing of the core. All operations return at once; what takes
+ * time completes as an event from poll(). One thread at a time. Errors of an
+ * operation that has a token are returned and no completion follows.
+ */
+#ifndef TIDAL_HOST_H
+#define TIDAL_HOST_H
+
+#include <tidal/action.h>
+#include <tidal/base.h>
+#include <tidal/error.h>
+#include <tidal/event.h>
+
+TIDAL_BEGIN_DECLS
+
+struct tidal_host; /* each backend has its own; made by its open function */
+
+struct tidal_host_caps {
+	size_t size;
+	uint32_t frames;      /* real pages, numbered 0 .. frames - 1 */
+	uint32_t vcpu_slots;  /* vCPUs that can exist here at a time */
+	uint32_t hthreads;    /* vCPUs that can run at a time */
+	uint32_t vcpu_bytes;  /* room that save() needs */
+	uint32_t tells_retire; /* 1: reports TIDAL_EV_RETIRED */
+};
+
+enum tidal_region_kind {
+	TIDAL_REGION_RAM = 0,	 /* pages come by map(); a touch of a missing one stalls */
+	TIDAL_REGION_DEVICE = 1, /* a touch stalls as TIDAL_IO */
+	TIDAL_REGION_ROM = 2,	 /* as RAM; a write is the guest's fault */
+	TIDAL_REGION_HOLE = 3,	 /* any touch is the guest's fault */
+};
+
+struct tidal_region {
+	tidal_gpa base; /* both page-aligned; regions don't overlap */
+	uint64_t bytes;
+	uint32_t kind; /* enum tidal_region_kind */
+};
+
+/*
+ * After map() a frame's bytes are guest memory; after unmap() they are the frame's
+ * again. frame_data() gives their address for reading in either case (gfn:
+ * where it is mapped, or TIDAL_GFN_NONE), and for writing while not mapped. The
+ * address is valid until the next map, unmap or close.
+ */
+struct tidal_host_ops {
+	size_t size;
+	const char *name;
+
+	int (*query)(struct tidal_host *, struct tidal_host_caps *);
+	void (*close)(struct tidal_host *);
+
+	int (*region_add)(struct tidal_host *, const struct tidal_region *); /* EEXIST: overlaps */
+	int (*region_del)(struct tidal_host *, tidal_gpa base);		     /* EBUSY: pages mapped */
+
+	/* Complete by TIDAL_EV_HOST_DONE(token) when no CPU can use the old translation. */
+	int (*map)(struct tidal_host *, const struct tidal_act_pages *);
+	int (*unmap)(struct tidal_host *, const struct tidal_act_pages *);
+	int (*protect)(struct tidal_host *, const struct tidal_act_pages *);
+	int (*zero)(struct tidal_host *, uint64_t token, tidal_frame);
+	void *(*frame_data)(struct tidal_host *, tidal_frame, tidal_gfn);
+
+	/* A pinned page refuses unmap and protect (EBUSY) until unpinned. Pins count. */
+	int (*pin)(struct tidal_host *, tidal_gfn);
+	int (*unpin)(struct tidal_host *, tidal_gfn);
+
+	/* A vCPU in its reset state; EEXIST, ERANGE, EFULL (no slot). */
+	int (*vcpu_create)(struct tidal_host *, tidal_vcpuid);
+	/* Run until it stalls or stops; both come as events. EBUSY: hyperthread or vCPU is running. */
+	int (*vcpu_run)(struct tidal_host *, const struct tidal_act_vcpu *);
+	/* Stop it soon; an event follows if it was running. */
+	int (*vcpu_kick)(struct tidal_host *, tidal_vcpuid);
+	/* Save into buf; HOST_DONE with payload_len. Not while running. */
+	int (*vcpu_save)(struct tidal_host *, uint64_t token, tidal_vcpuid, void *buf, size_t room);
+	/* Make the vCPU from a saved state. EFORMAT: not a state of this backend. */
+	int (*vcpu_load)(struct tidal_host *, uint64_t token, tidal_vcpuid, const void *buf,
+			 size_t len);
+	int (*vcpu_drop)(struct tidal_host *, tidal_vcpuid);
+
+	/* Guests never see a time earlier than this, and never time going backwards. */
+	void (*clock)(struct tidal_host *, tidal_time now);
+
+	/*
+	 * Take up to *n* events; the number taken is returned. A backend without threads of
+	 * its own (fake) runs each running vCPU for at most *budget* instructions in here.
+	 */
+	int (*poll)(struct tidal_host *, uint32_t budget, struct tidal_event *events, int n);
+	/* A descriptor that is readable when poll() has something, or -1: poll it. */
+	int (*wait_fd)(struct tidal_host *);
+};
+
+TIDAL_END_DECLS
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tidal/inproc.h - a transport between nodes of one process: queues, and as much
+ * bad weather as a test wants. Deterministic: the same seed and calls give the same
+ * deliveries. All endpoints of a network belong to one thread.
+ */
+#ifndef TIDAL_INPROC_H
+#define TIDAL_INPROC_H
+
+#include <tidal/transport.h>
+
+TIDAL_BEGIN_DECLS
+
+struct tidal_inproc; /* a network */
+
+struct tidal_inproc_config {
+	size_t size;
+	uint32_t nodes;	    /* endpoints, 1 .. TIDAL_NODES_MAX */
+	tidal_time delay_ns; /* of every message */
+	tidal_time jitter_ns; /* up to this much more, at random; without `reorder` order is kept per pair */
+	tidal_time byte_ps;  /* picoseconds per byte on top */
+	uint32_t loss_ppm;  /* messages lost, per million */
+	uint32_t dup_ppm;   /* messages delivered twice, per million */
+	uint32_t reorder;   /* 1: jitter may reorder the messages of a pair */
+	uint64_t seed;
+	uint32_t queue;	    /* messages under way in the whole network; send() says EAGAIN beyond */
+};
+
+TIDAL_API void tidal_inproc_config_init(struct tidal_inproc_config *config, size_t size);
+/* EINVAL, ENOMEM. The network is closed after all its endpoints. */
+TIDAL_API TIDAL_CHECKED int tidal_inproc_open(const struct tidal_inproc_config *config,
+					      struct tidal_inproc **net);
+TIDAL_API void tidal_inproc_close(struct tidal_inproc *net);
+/* The endpoint of *node*; EEXIST, ERANGE, ENOMEM. All other endpoints are its peers from the start. */
+TIDAL_API TIDAL_CHECKED int tidal_inproc_endpoint(struct tidal_inproc *net, tidal_nodeid node,
+						  struct tidal_transport **endpoint);
+TIDAL_API const struct tidal_transport_ops *tidal_inproc_ops(void);
+
+/* Cut (1) or mend (0) the wire from *from* to *to*: messages are lost while it is cut. */
+TIDAL_API TIDAL_CHECKED int tidal_inproc_cut(struct tidal_inproc *net, tidal_nodeid from,
+					     tidal_nodeid to, int cut);
+/* The next delivery time in the whole network; TIDAL_NEVER: nothing is under way. */
+TIDAL_API tidal_time tidal_inproc_next(const struct tidal_inproc *net);
+
+TIDAL_END_DECLS
+
+#endif

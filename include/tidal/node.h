@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tidal/node.h - the driver: binds one core to one host backend and one transport.
+ *
+ * Single-threaded: the embedder calls tidal_node_step() in its loop. Several nodes
+ * may live in one process; each belongs to one thread at a time.
+ */
+#ifndef TIDAL_NODE_H
+#define TIDAL_NODE_H
+
+#include <tidal/core.h>
+#include <tidal/host.h>
+#include <tidal/transport.h>
+
+TIDAL_BEGIN_DECLS
+
+struct tidal_node;
+
+/* What a node tells its embedder. Called from tidal_node_step(); may not call it again. */
+struct tidal_node_callbacks {
+	size_t size;
+	/* A device access to be carried out here. Reads: return the value in *data. 0, or an error. */
+	int (*io)(void *arg, tidal_vcpuid vcpu, tidal_gpa gpa, uint64_t *data, unsigned bytes,
+		  int write);
+	/* Something to know: see enum tidal_report. */
+	void (*report)(void *arg, const struct tidal_act_report *report);
+	/* An access begun by tidal_node_access() is over: 0, or an error. */
+	void (*accessed)(void *arg, uint64_t cookie, int status);
+	/* Bytes of the event log (see tidal_node_record()). Nonzero: recording stops. */
+	int (*record)(void *arg, const void *bytes, size_t len);
+};
+
+struct tidal_node_config {
+	size_t size;
+	const struct tidal_params *params;
+	const struct tidal_host_ops *host_ops;
+	struct tidal_host *host; /* stays the caller's */
+	const struct tidal_transport_ops *transport_ops;
+	struct tidal_transport *transport; /* stays the caller's; peers already added */
+	const struct tidal_node_callbacks *callbacks; /* may be NULL, and so may its members */
+	void *arg;
+};
+
+/*
+ * Open a node. Nothing runs yet: the master sends the virtual map in the first
+ * steps, and every node reports TIDAL_REPORT_READY when it has it. vCPUs start
+ * paused; see tidal_node_command(). Errors: those of the core, host, transport; ENOMEM.
+ */
+TIDAL_API TIDAL_CHECKED int tidal_node_open(const struct tidal_node_config *config,
+					    struct tidal_node **node);
+TIDAL_API void tidal_node_close(struct tidal_node *node);
+
+/*
+ * Do what is to do at *now*: deliver messages, handle stalls and completions, run each
+ * running vCPU for at most *budget* instructions (fake host). Returns 1 if anything was
+ * done, 0 if nothing, or an error that means that the node can't go on.
+ */
+TIDAL_API TIDAL_CHECKED int tidal_node_step(struct tidal_node *node, tidal_time now,
+					    uint32_t budget);
+/* When the next step is due if nothing comes from outside; 0: at once (a vCPU is running). */
+TIDAL_API tidal_time tidal_node_deadline(const struct tidal_node *node);
+
+/* A command (event.h) for the core. */
+TIDAL_API TIDAL_CHECKED int tidal_node_command(struct tidal_node *node,
+					       const struct tidal_ev_command *command);
+
+/*
+ * Read or write guest memory as a VMM or device does: pages are fetched and owned while
+ * they are used. Begins the access; callbacks->accessed tells its end. *buf* must stay until
+ * then. Any number may be under way, up to 64 (EAGAIN). ERANGE: outside of guest memory.
+ */
+TIDAL_API TIDAL_CHECKED int tidal_node_access(struct tidal_node *node, tidal_gpa gpa, void *buf,
+					      size_t len, int write, uint64_t cookie);
+
+/*
+ * Write all events that the core gets from now on to callbacks->record. Begins with
+ * the parameters, so it must be called before the first step. `tidal-replay FILE` feeds
+ * such a log to a fresh core and compares actions and digests.
+ */
+TIDAL_API TIDAL_CHECKED int tidal_node_record(struct tidal_node *node);
+
+/* The core, for tidal_core_stats(), tidal_core_page() and the like. */
+TIDAL_API const struct tidal_core *tidal_node_core(const struct tidal_node *node);
+
+TIDAL_END_DECLS
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tidal/params.h - what a core is told when it starts. Fixed afterwards, except
+ * for the policy and its weights (see event.h, commands).
+ */
+#ifndef TIDAL_PARAMS_H
+#define TIDAL_PARAMS_H
+
+#include <tidal/base.h>
+#include <tidal/policy.h>
+#include <tidal/topology.h>
+#include <tidal/vmap.h>
+
+TIDAL_BEGIN_DECLS
+
+enum tidal_param_flags {
+	/* The transport delivers every message exactly once (order does not matter): the
+	 * link keeps no copies and sends no acknowledgements. For exploration and embedders. */
+	TIDAL_PARAM_IDEAL_LINK = 1u << 0,
+	/* The host reports retired instructions (TIDAL_EV_RETIRED): a hold ends with the
+	 * first one. Without it a hold lasts hold_ns. */
+	TIDAL_PARAM_RETIRE_EVENTS = 1u << 1,
+};
+
+struct tidal_params {
+	size_t size;
+	tidal_nodeid node;   /* this node */
+	uint16_t nodes;	     /* members of the pod, 1 .. TIDAL_NODES_MAX */
+	uint32_t incarnation; /* grows whenever this node id is started anew; not 0 */
+	uint32_t flags;	     /* enum tidal_param_flags */
+	uint64_t seed;	     /* for backoff jitter; the only source of randomness */
+
+	const struct tidal_vmap *vmap;	      /* node 0: the initial virtual map. Others: NULL */
+	const struct tidal_topology *topology; /* NULL: one socket, one core, one thread */
+
+	uint32_t frames;      /* real pages given to the guest on this node */
+	uint32_t landing;     /* of them, how many the driver keeps posted to receive into */
+	uint32_t reserve;     /* of them, kept for coherence: never used to convert dormant pages */
+	uint32_t low, high;   /* free frames: start evicting below low, until high */
+	uint32_t vcpu_slots;  /* vCPUs that this node may hold at a time */
+	uint32_t vcpu_bytes;  /* size of a saved vCPU, for the decision (6400) */
+
+	uint32_t transits;    /* pages that may be in a transient state at a time */
+	uint32_t messages;    /* messages that may wait for transmission or acknowledgement */
+	uint32_t ranges;      /* 2 MiB ranges of dormant memory that may be split or partly used */
+	uint32_t homes;	      /* pages and ranges whose owner this node may have to know as home */
+	uint32_t hints;	      /* entries of the lossy cache of owners */
+
+	tidal_time rto_ns;     /* first retransmission of an unacknowledged message */
+	tidal_time hold_ns;    /* minimum time that a granted page stays (host can't tell) */
+	tidal_time hold_max_ns; /* longest hold of a page for one waiter (host can tell) */
+	tidal_time reserve_ns; /* how long a page is kept for a vCPU that was told to come */
+	tidal_time backoff_ns; /* wait before asking again after "again" */
+	tidal_time slice_ns;   /* time slice of a vCPU while others wait for its hyperthread */
+
+	const struct tidal_policy_ops *policy; /* NULL: tidal_policy_cost(); must outlive the core */
+	const struct tidal_weights *weights;   /* for tidal_policy_cost(); copied; NULL: defaults */
+	const void *policy_data;	       /* for an embedder's policy instead of weights */
+};
+
+/*
+ * Defaults for one node of a pod of one, with *frames* real pages: everything
+ * else can be left as it is. params->size is set to *size*. Returns nothing:
+ * tidal_params_check() and tidal_core_init() judge the result. Any thread.
+ */
+TIDAL_API void tidal_params_init(struct tidal_params *params, size_t size, uint32_t frames);
+
+/* 0, or an error with *why (static text) naming the first member that is wrong and its bounds. */
+TIDAL_API TIDAL_CHECKED int tidal_params_check(const struct tidal_params *params,
+					       const char **why);
+
+TIDAL_END_DECLS
+
+#endif

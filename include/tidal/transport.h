@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tidal/transport.h - a wire: carries headers and payloads between nodes.
+ *
+ * A transport may lose, repeat, delay and reorder messages: the core's link layer
+ * mends that. It may not damage them or make them up. All operations return at
+ * once; completions come from poll(). One thread at a time per endpoint.
+ */
+#ifndef TIDAL_TRANSPORT_H
+#define TIDAL_TRANSPORT_H
+
+#include <tidal/base.h>
+#include <tidal/error.h>
+#include <tidal/event.h>
+
+TIDAL_BEGIN_DECLS
+
+struct tidal_transport; /* one endpoint */
+
+#define TIDAL_HEADER_MAX 320	 /* bytes of a message header */
+#define TIDAL_VCPU_BYTES_MAX 65536 /* bytes of a saved vCPU */
+
+struct tidal_transport_caps {
+	size_t size;
+	uint32_t header_max;  /* longest header: at least TIDAL_HEADER_MAX */
+	uint32_t payload_max; /* longest payload: at least 4096 */
+	uint32_t copies;      /* 1: send() has read everything when it returns */
+	uint32_t exactly_once; /* 1: loses and repeats nothing while both ends live */
+	uint32_t one_sided;   /* 1: read() and write() exist */
+};
+
+enum tidal_completion_kind {
+	TIDAL_DONE_RECV = 1, /* a message came */
+	TIDAL_DONE_SENT = 2, /* only when caps.copies is 0: cookie of send() */
+	TIDAL_DONE_PEER_DOWN = 3, /* the transport learned that a peer is gone */
+};
+
+struct tidal_completion {
+	uint32_t kind; /* enum tidal_completion_kind */
+	tidal_nodeid from;
+	uint16_t payload;     /* RECV: enum tidal_payload */
+	const void *header;   /* RECV: valid until the next poll() */
+	uint32_t len;
+	uint32_t payload_len;
+	uint64_t cookie;      /* RECV with payload: of the recv_post() whose buffer holds it */
+};
+
+struct tidal_transport_ops {
+	size_t size;
+	const char *name;
+
+	int (*query)(struct tidal_transport *, struct tidal_transport_caps *);
+	void (*close)(struct tidal_transport *);
+
+	/* This endpoint's address: at most *len bytes; *len is set to its length. ERANGE: too small. */
+	int (*local_addr)(struct tidal_transport *, void *addr, size_t *len);
+	/* EEXIST; EINVAL: not an address of this transport. */
+	int (*peer_add)(struct tidal_transport *, tidal_nodeid, const void *addr, size_t len);
+	int (*peer_del)(struct tidal_transport *, tidal_nodeid); /* ENOENT */
+
+	/* Memory that payloads come from or go to, for transports that must know. */
+	int (*buffer_reg)(struct tidal_transport *, void *mem, size_t len);
+	int (*buffer_dereg)(struct tidal_transport *, void *mem);
+
+	/*
+	 * Send to a peer. ENOENT: no such peer; EAGAIN: full now; ERANGE: too long. The payload
+	 * may be NULL with payload_len 0. Without caps.copies the payload must stay as it is until
+	 * TIDAL_DONE_SENT with *cookie*.
+	 */
+	int (*send)(struct tidal_transport *, tidal_nodeid to, const void *header, uint32_t len,
+		    uint32_t payload, const void *data, uint32_t data_len, uint64_t cookie);
+	/*
+	 * Give a buffer for one payload of that kind (enum tidal_payload). It is the transport's
+	 * until a completion names its cookie. A payload that finds no buffer is lost.
+	 */
+	int (*recv_post)(struct tidal_transport *, uint32_t payload, void *buf, uint32_t room,
+			 uint64_t cookie);
+
+	/* Take up to *n* completions, those due at *now*; the number taken is returned. */
+	int (*poll)(struct tidal_transport *, tidal_time now, struct tidal_completion *done, int n);
+	/* When poll() will next have something without further calls; TIDAL_NEVER: can't tell. */
+	tidal_time (*deadline)(struct tidal_transport *);
+	int (*wait_fd)(struct tidal_transport *); /* -1: none */
+
+	/* Optional (caps.one_sided), else NULL: read or write a peer's registered memory. */
+	int (*read)(struct tidal_transport *, tidal_nodeid, void *buf, uint32_t len,
+		    uint64_t remote, uint64_t key, uint64_t cookie);
+	int (*write)(struct tidal_transport *, tidal_nodeid, const void *buf, uint32_t len,
+		     uint64_t remote, uint64_t key, uint64_t cookie);
+};
+
+TIDAL_END_DECLS
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * policy - turns weights into tables, and answers page-or-vCPU with them.
+ *
+ * A weight and its exponent become a table of 257 costs when they change (no pow(), no
+ * floating point: integer roots), so that a decision is a dozen loads and adds.
+ */
+#ifndef TIDAL_CORE_POLICY_H
+#define TIDAL_CORE_POLICY_H
+
+#include <tidal/policy.h>
+
+#include "arena.h"
+
+/* The compiled weights: what the `weights` argument of the built-in functions points to. */
+struct policy_tables {
+	/* cost[i][f]: weight i at factor f, f in 0..256 units (bytes in 64ths of 8 KiB ..., see policy.c) */
+	int64_t cost[16][257];
+};
+
+/* Compile. *w must have passed tidal_weights_check(). */
+void policy_compile(struct policy_tables *t, const struct tidal_weights *w);
+
+/*
+ * hot - the frequently updated pages: a small table of the pages with the most write
+ * stalls. An entry is replaced when another page is observed to stall more often (each write stall
+ * of an absent page wears the weakest entry down by one; at zero it is replaced).
+ */
+#define HOT_PAGES 64
+#define HOT_MIN 8 /* write stalls before a page counts as hot */
+struct hot {
+	struct { tidal_gfn gfn; uint32_t count; uint32_t recent; } page[HOT_PAGES];
+	uint32_t used;
+	uint32_t since; /* write stalls since the last halving: counts decay, so that old fame fades */
+};
+void hot_write_stall(struct hot *h, tidal_gfn gfn);
+/* 1: frequently updated. */
+unsigned hot_is(const struct hot *h, tidal_gfn gfn);
+/* Write stalls counted for this page, 0 if it is not in the table. */
+unsigned hot_count(const struct hot *h, tidal_gfn gfn);
+
+#endif
