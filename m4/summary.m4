@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What configure says at its end. It must not promise what this version can't do.
+
+AC_DEFUN([TIDAL_SUMMARY],
+[for tidal_part in kvm xen libfabric; do
+	eval tidal_have=\$have_$tidal_part
+	AS_IF([test $tidal_have = yes],
+		[eval tidal_say_$tidal_part="'not in this version (its headers were found, but are not used yet)'"],
+		[eval tidal_say_$tidal_part="'not in this version'"])
+done
+AS_IF([test $have_guests = yes], [tidal_guests=$GUEST_CC],
+	[tidal_guests="none: guests are not built, their tests are skipped (Debian: clang lld)"])
+AS_IF([test $have_cmocka = yes], [tidal_unit=yes],
+	[tidal_unit="no: skipped (Debian: libcmocka-dev)"])
+AC_MSG_NOTICE([
+
+  libtidal $PACKAGE_VERSION
+    compiler            $CC $CFLAGS
+    sanitizers          ${enable_sanitizers:-no}
+    install into        $prefix
+
+  host backends
+    fake                yes
+    kvm                 $tidal_say_kvm
+    xen                 $tidal_say_xen
+  transports
+    inproc              yes
+    libfabric           $tidal_say_libfabric
+  libraries
+    hwloc               $have_hwloc
+    xxhash              $have_xxhash
+  tests
+    unit tests          $tidal_unit
+    guest compiler      $tidal_guests
+    C++ header test     $CXX
+])
+])
