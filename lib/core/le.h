@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "bits.h"
 
 /* Compilers turn these shifts into single loads and stores where the machine allows. */
 static inline uint16_t le_get16(const uint8_t *p)

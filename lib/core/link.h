@@ -3,23 +3,29 @@
  * link - exactly-once, unordered delivery between nodes over a wire that may lose,
  * repeat, delay and reorder. Only the link retries; nothing above it does.
  *
- * Per peer: a send window of LINK_WINDOW sequence numbers, a queue of messages that
- * wait for it, and a receive window that remembers what has come. Every packet
- * carries a cumulative acknowledgement and a bitmap of what came beyond it.
  * Messages live in one pool that all peers share; classes keep room for replies, so
  * that requests can never block the answers that would make room (protocol rule 3):
  *	- LINK_REQUEST may be queued while more than 1/2 of the pool is free,
  *	- LINK_FORWARD (invalidations, forwards, whatever handling a request causes) 1/4,
- *	- LINK_REPLY (grants, acknowledgements, vCPUs, updates) the whole pool;
- *	- of a peer's window requests fill at most half.
+ *	- LINK_REPLY (grants, acknowledgements, vCPUs, updates) the whole pool.
+ * For the same reason each class has sequence numbers and a window of its own for every
+ * peer: a request that the peer can't take yet never stands in the way of a reply. Of the
+ * LINK_WINDOW messages that may be unacknowledged, requests and forwards get a quarter each
+ * and replies half. Every packet acknowledges all three: a number up to which all has come,
+ * and a bitmap of what came beyond it.
  *
  * With `ideal` the transport is exactly-once: no copies are kept, a message counts as
  * acknowledged as soon as it is taken by link_next().
  *
- * Incarnations: a packet names the sender's and, once known, the receiver's. One from an earlier
- * incarnation of a peer, or for an earlier one of ours, is refused (TIDAL_ESTALE). One from a
+ * Incarnations: a packet names the sender's and the receiver's. One from an earlier
+ * incarnation of a peer, or for another one of ours, is refused (TIDAL_ESTALE). One from a
  * later incarnation resets the peer: everything that was unacknowledged is given up and
  * reported by link_settled() as lost, then the new one starts afresh.
+ *
+ * Messages are sent only to an incarnation that is known: from link_peer() or from a packet
+ * of the peer's. Else queueing one makes link_next() give a packet without a message, a
+ * hello, which is answered at once by such a packet. If messages could be sent to whoever
+ * listens, a copy that the wire kept could reach the peer's next incarnation, too.
  */
 #ifndef TIDAL_CORE_LINK_H
 #define TIDAL_CORE_LINK_H
@@ -31,16 +37,19 @@
 
 #include "arena.h"
 
-#define LINK_WINDOW 128	    /* unacknowledged messages per peer */
-#define LINK_BODY_MAX 192   /* bytes of a message without the link's own header */
+#define LINK_WINDOW 128	  /* unacknowledged messages per peer, all classes */
+#define LINK_BODY_MAX 192 /* bytes of a message without the link's own header */
+#define LINK_HEADER 76	  /* bytes of the link's own header */
 #define LINK_VERSION 1
+#define LINK_TIME_MAX (UINT64_C(1) << 62) /* later times are refused: no sum can overflow */
 
 enum link_class { LINK_REQUEST = 0, LINK_FORWARD = 1, LINK_REPLY = 2 };
+#define LINK_CLASSES 3
 
 struct link_config {
 	uint16_t nodes, self;
-	uint32_t incarnation;
-	uint32_t messages; /* pool; at least 16 */
+	uint32_t incarnation; /* not 0 */
+	uint32_t messages;    /* pool; at least 16 */
 	tidal_time rto_ns; /* doubled at each retry, up to 64 times; smoothed RTT may raise it */
 	bool ideal;
 	uint64_t seed;
@@ -60,22 +69,26 @@ struct link_out {
 	const void *header; /* link header and body */
 	uint32_t len;
 	struct link_payload payload; /* kind NONE: nothing */
-	bool again;	    /* a retransmission */
+	bool again;		     /* a retransmission */
 };
 
 /* What a packet said. */
 struct link_in {
-	const void *body; /* into the packet; NULL: nothing to deliver (pure acknowledgement, duplicate) */
+	const void *body; /* into the packet; NULL: nothing to deliver (no message, duplicate) */
 	uint32_t len;
 	bool duplicate;
 	bool void_payload; /* the payload had to be withdrawn: see link_withdraw() */
+	bool reset;	   /* the peer has a new incarnation */
 	tidal_time time;   /* the sender's pod time */
 	uint32_t load;	   /* the sender's pressure, as it gave it to link_pressure() */
 	uint32_t free;
+
 	/* for link_accept() */
-	uint64_t seq, ack, ack_bits;
+	bool message, hello;
+	uint8_t class;
 	uint32_t incarnation;
-	bool reset; /* the peer has a new incarnation */
+	uint64_t seq;
+	uint64_t ack[LINK_CLASSES], ack_bits[LINK_CLASSES]; /* bit i: ack + 1 + i has come */
 };
 
 /* A message with a payload or a cookie that is settled. */
@@ -86,33 +99,64 @@ struct link_settled {
 	uint64_t cookie;
 };
 
-struct link; /* in link.c's private part below */
+struct link;
 
 /* Bytes are taken from the arena; *l* itself too (NULL while measuring). */
 struct link *link_init(struct arena *a, const struct link_config *config);
 
-/* Can *n* messages of this class be queued? Always true for as many as a caller reserved so. */
+/*
+ * Can *n* messages of this class be queued? True means that the next *n* calls of
+ * link_queue() with this class have room.
+ */
 bool link_room(const struct link *l, enum link_class class, unsigned n);
 
-/* Queue a message; traps without room or with a body too long. cookie 0 and no payload: not
- * reported by link_settled(). Sending to oneself is not possible. */
+/*
+ * Queue a message; traps without room or with a body too long. cookie 0 and no payload: not
+ * reported by link_settled(). Sending to oneself is not possible.
+ */
 void link_queue(struct link *l, tidal_nodeid to, enum link_class class, const void *body,
 		uint32_t len, const struct link_payload *payload, uint64_t cookie);
 
 /*
  * Read a packet without changing anything. 0, or TIDAL_EPROTO (malformed), TIDAL_EVERSION,
- * TIDAL_ESTALE, TIDAL_ERANGE (no such peer). A packet beyond the receive window: TIDAL_EAGAIN.
+ * TIDAL_ESTALE (drop it, and call link_stale()), TIDAL_ERANGE (no such peer), TIDAL_EAGAIN (beyond
+ * the receive window).
  */
 int link_peek(const struct link *l, tidal_nodeid from, const void *bytes, uint32_t len,
 	      struct link_in *in);
-/* Take the packet that *in* describes: acknowledges, marks as received. */
+
+/*
+ * Take the packet that *in* describes: learn its sender's incarnation and what it
+ * acknowledges, mark its message as received. With in->reset all that was pending for this peer
+ * is lost: queue answers after this call, never before it.
+ */
 void link_accept(struct link *l, tidal_time now, tidal_nodeid from, const struct link_in *in,
 		 struct tidal_stats *stats);
 
-/* Next packet to transmit at *now*: new messages inside the window, retransmissions that
- * are due, owed acknowledgements. *time* goes into the header. */
+/*
+ * The same without the message: it can't be handled now, and the peer will repeat it. Not
+ * calling this for such a packet is a deadlock in the making: an acknowledgement that comes
+ * only with messages for which there is no room would never make that room.
+ */
+void link_refuse(struct link *l, tidal_time now, tidal_nodeid from, const struct link_in *in);
+
+/*
+ * link_peek() said TIDAL_ESTALE: tell that peer which incarnations there are now, soon. Without
+ * this a restarted node and one that talks to its predecessor would wait for each other.
+ */
+void link_stale(struct link *l, tidal_time now, tidal_nodeid from);
+
+/*
+ * Next packet to transmit at *now*, which also goes into the header: new messages inside
+ * the window, retransmissions that are due, owed acknowledgements. To be called until it says false.
+ */
 bool link_next(struct link *l, tidal_time now, struct link_out *out, struct tidal_stats *stats);
-/* When link_next() will have something again without other calls; TIDAL_NEVER. */
+
+/*
+ * When link_next() should be called again if nothing else happens; 0: at once, TIDAL_NEVER. (Of
+ * several unacknowledged messages the first may have been acknowledged since: then there is nothing to send
+ * at that time, but afterwards the deadline is later.)
+ */
 tidal_time link_deadline(const struct link *l);
 
 /* Next settled message; false: none. Room for them never runs out: they keep their pool entry. */
@@ -129,13 +173,22 @@ unsigned link_withdraw(struct link *l, uint32_t buf);
 /* A peer is known to have this incarnation now; a later one resets as described above. */
 void link_peer(struct link *l, tidal_nodeid peer, uint32_t incarnation);
 
+/*
+ * A peer is gone: everything that is pending for it is lost, now and (what is queued from now on)
+ * later, and its last incarnation is refused, until there is news of a later one.
+ */
+void link_down(struct link *l, tidal_nodeid peer);
+
 /* What every packet tells of this node: its load (1/16 vCPU per thread) and free frames. */
 void link_pressure(struct link *l, uint32_t load, uint32_t free);
 
 /* Messages queued or unacknowledged. 0 for an ideal link between pulls. */
 unsigned link_pending(const struct link *l);
 
-/* Invariants (pool entries in exactly one list, windows in order, class counts right). */
+/*
+ * Invariants (pool entries in exactly one list, windows in order, class counts right). Slow.
+ * *why* is static text.
+ */
 bool link_check(const struct link *l, const char **why);
 
 #endif
