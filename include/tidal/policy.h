@@ -81,31 +81,39 @@ TIDAL_API const struct tidal_policy_ops *tidal_policy_cost(void); /* weighted su
 
 /*
  * Weights of tidal_policy_cost(). A cost is  sum_i w_i * (f_i / unit_i) ^ (x_i / 4);
- * the exponent is in quarters (4 = linear, 2 = square root, 8 = square). Costs are in
+ * the exponent is in quarters (4 = linear, 2 = square root, 8 = square; x^0 is 1). Costs are in
  * nanoseconds when the weights are. The side with the lower cost wins; equal: the page.
+ * Factors beyond 16 KiB of bytes, 16 vCPUs per thread or 256 of anything count as that much.
+ *
+ * Whatever the weights: a pinned page attracts the vCPU; a vCPU that may not move gets the page, and so
+ * does one that fetches code. A page that is dormant or about to be zeroed comes without
+ * bytes, and neither page_hot nor page_remote_share count against it.
+ * The owner counts half of page_fixed in favour of the page: refusing wastes the
+ * way that the request took. The `weights` argument of these functions is the core's own; an
+ * embedder's policy that falls back on them passes NULL, which means the defaults.
  */
 struct tidal_weight {
 	int32_t weight;	   /* -1e9 .. 1e9 */
 	uint32_t exponent; /* in quarters, 0 .. 16 */
 };
 
-/*      name         factor                                   unit */
+/*      name         factor and its unit */
 #define TIDAL_WEIGHTS(X)                                                                      \
 	X(page_fixed, "a page fetched: fixed part")                                           \
-	X(page_bytes, "a page fetched: per byte")                                             \
+	X(page_bytes, "a page fetched: per KiB")                                              \
 	X(page_copies, "a page fetched for writing: per copy to invalidate")                  \
 	X(page_pingpong, "a page fetched: per recent move of it")                             \
 	X(page_hot, "a page fetched for writing that is updated often")                       \
 	X(page_remote_share, "a page fetched: share of recent stalls served there")           \
 	X(page_full_here, "a page fetched: share of frames here in use")                      \
-	X(page_in_use, "a page taken from its owner's own vCPUs")                             \
+	X(page_in_use, "a page fetched for writing that its owner's own vCPUs use")           \
 	X(vcpu_fixed, "the vCPU sent: fixed part")                                            \
-	X(vcpu_bytes, "the vCPU sent: per byte")                                              \
+	X(vcpu_bytes, "the vCPU sent: per KiB")                                               \
 	X(vcpu_local_share, "the vCPU sent: share of recent stalls served here")              \
 	X(vcpu_load, "the vCPU sent: load there above the load here, per vCPU per thread")    \
-	X(vcpu_warmth, "the vCPU sent: warm caches here")                                     \
+	X(vcpu_warmth, "the vCPU sent: share of 1 ms that it has been here")                  \
 	X(vcpu_moves, "the vCPU sent: per recent move of it")                                 \
-	X(wait_frame, "a frame waited for, per stall waiting")                                \
+	X(wait_frame, "a frame waited for: per stall waiting, per frame that is coming")      \
 	X(evict_page, "a page evicted")
 
 #define TIDAL_WEIGHT_MEMBER(name, text) struct tidal_weight name;
@@ -115,9 +123,9 @@ struct tidal_weights {
 };
 #undef TIDAL_WEIGHT_MEMBER
 
-/* Fill with the defaults. */
+/* Fill with the defaults; weights->size is set to *size*. Any thread. */
 TIDAL_API void tidal_weights_init(struct tidal_weights *weights, size_t size);
-/* 0, or TIDAL_ERANGE with *name (static) the first weight out of range. */
+/* 0, or TIDAL_ERANGE with *name (static; name may be NULL) the first weight out of range, or "size". */
 TIDAL_API TIDAL_CHECKED int tidal_weights_check(const struct tidal_weights *weights,
 						const char **name);
 

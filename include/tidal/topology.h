@@ -3,7 +3,7 @@
  * tidal/topology.h - the physical configuration of one node, as the scheduler sees it.
  *
  * A tree in an array: entry 0 is the node itself, every other entry names its
- * parent, which has a smaller index. The leaves (TIDAL_TOPO_THREAD) are the
+ * parent, which has a smaller index and a smaller kind; levels may be left out. The leaves (TIDAL_TOPO_THREAD) are the
  * hyperthreads that run vCPUs, numbered in order of appearance. The driver
  * fills it (from hwloc, or by hand); the core copies what it needs at init.
  */
@@ -38,7 +38,8 @@ struct tidal_topology {
 /*
  * Fill *objects* (room for *room* entries) with a regular tree and point *topo*
  * at it. The array stays the caller's and must outlive *topo*. Returns 0, or
- * TIDAL_EINVAL when a number is 0, TIDAL_ENOMEM when *room* is too small.
+ * TIDAL_EINVAL when a number is 0, TIDAL_ERANGE when the tree exceeds TIDAL_TOPO_MAX or
+ * TIDAL_HTHREADS_MAX, TIDAL_ENOMEM when *room* is too small. Threads get the os_index of their number.
  */
 TIDAL_API TIDAL_CHECKED int tidal_topology_regular(struct tidal_topology *topo,
 						   struct tidal_topo_object *objects, size_t room,

@@ -50,7 +50,8 @@ struct tidal_vmap {
 
 /*
  * The plain map: *pages* of dormant memory and *vcpus* vCPUs, all at node 0.
- * Add devices, or change the runs, afterwards. Returns 0 or TIDAL_ERANGE.
+ * Add devices, or change the runs, afterwards. Returns 0, or TIDAL_ERANGE: *size* is not
+ * that of the struct, pages are not 1 .. 2^34, or vCPUs not 1 .. 1024.
  */
 TIDAL_API TIDAL_CHECKED int tidal_vmap_init(struct tidal_vmap *map, size_t size, uint64_t pages,
 					    unsigned vcpus);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The scheduler: queues, the search of a free hyperthread, time slices. */
-#include "sched.h"
-
-#include <string.h>
-
 #include "assert.h"
+#include "bits.h"
 #include "sched_impl.h"
 
 /* Lists. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The scheduler's invariants, and its digest. */
+#include "bits.h"
 #include "sched_impl.h"
 
 /* Give up with a text unless it holds. */
@@ -132,8 +133,7 @@ bool sched_check(const struct sched *s, const char **why)
 
 static uint64_t fold(uint64_t h, uint64_t x)
 {
-	h = (h ^ x) * 0x9e3779b97f4a7c15u;
-	return h ^ h >> 29;
+	return mix64(h ^ x);
 }
 
 /* How many vCPUs came before this one and are ready or running too, or wait for the same. The

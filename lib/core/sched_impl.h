@@ -9,6 +9,7 @@
 #ifndef TIDAL_CORE_SCHED_IMPL_H
 #define TIDAL_CORE_SCHED_IMPL_H
 
+#include "bits.h"
 #include "sched.h"
 
 #define SCHED_OBJECT_NONE UINT16_MAX
@@ -85,9 +86,9 @@ static inline uint16_t sched_leaf(const struct sched *s, uint16_t hthread)
 static inline struct sched_list *sched_bucket(const struct sched *s, enum sched_wait kind,
 					      uint64_t value)
 {
-	uint64_t mixed = (value ^ (uint64_t)kind << 60) * 0x9e3779b97f4a7c15u;
+	uint64_t mixed = mix64(value ^ (uint64_t)kind << 60);
 
-	return (struct sched_list *)REL(s, bucket) + ((mixed >> 32) & (s->buckets - 1));
+	return (struct sched_list *)REL(s, bucket) + (mixed & (s->buckets - 1));
 }
 
 /* Lists; the vCPU must be in no list, or in this one. */
