@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * mini-pod - one virtual machine on several nodes, all in one process, with the fake host
+ * backend: no privileges, real guest programs.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "demo.h"
+#include "options.h"
+#include "pod.h"
+#include "program.h"
+#include "table.h"
+#include "text.h"
+
+static int run_program(const struct options *options)
+{
+	struct program program;
+	struct pod pod = { 0 };
+	int status = program_open(&program, options->program, options->input, options->memory);
+
+	if (!status)
+		status = pod_open(&pod, options, &program);
+	if (!status)
+		status = pod_boot(&pod);
+	if (!status)
+		status = pod_load(&pod, &program);
+	if (!status)
+		status = pod_run(&pod);
+	if (pod.exited)
+		status = pod.exit_code;
+	if (pod.exited && !options->quiet)
+		table_print(&pod);
+	pod_close(&pod);
+	program_close(&program);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int status;
+
+	options_init(&options);
+	status = options_parse(&options, argc, argv);
+	if (status == 1)
+		status = 0; /* it was --help or --version */
+	else if (!status)
+		status = options.program ? run_program(&options) : demo_run(&options);
+	if (fflush(stdout) || ferror(stdout))
+		return complain(MINI_POD_BUG, "can't write to stdout: %s", strerror(errno));
+	return status;
+}

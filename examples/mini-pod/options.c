@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.c - the command line: one table, from which everything is read and checked. */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <tidal/error.h>
+
+#include "text.h"
+
+#define GUEST_MEMORY_MAX ((uint64_t)TIDAL_PAGE_SIZE << TIDAL_GFN_BITS)
+#define NODE_MEMORY_MAX ((uint64_t)64 << 30)
+
+static const char help[] =
+	"Usage: mini-pod [OPTION]... [PROGRAM [INPUT-FILE]]\n"
+	"\n"
+	"Several nodes in one process that run ONE virtual machine. PROGRAM is a guest that\n"
+	"came with libtidal, such as sort, or the path of an ELF file for the machine that\n"
+	"<tidal/fake.h> describes. Without PROGRAM: a demonstration that takes a few seconds.\n"
+	"\n"
+	"The guest's console is stdout, and its exit code is that of mini-pod. A table of what\n"
+	"moved where goes to stderr.\n"
+	"\n"
+	"The pod\n"
+	"  --nodes N            nodes, 1 to 64 (4)\n"
+	"  --hthreads T         vCPUs that a node can run at the same time (1)\n"
+	"  --node-memory SIZE   memory of each node (16M)\n"
+	"\n"
+	"The guest\n"
+	"  --vcpus V            harts, 1 to 64 (as many as the nodes can run at a time)\n"
+	"  --memory SIZE        memory that the guest is told it has (1T); it may exceed that\n"
+	"                       of all nodes, as long as the guest doesn't use it all\n"
+	"  --start spread|master  vCPUs start spread over the nodes, or all on node 0 (spread)\n"
+	"\n"
+	"The decision\n"
+	"  --policy cost|page|vcpu  at a stall, what moves: the cheaper of the two, always the\n"
+	"                       page, always the vCPU (cost)\n"
+	"\n"
+	"The wire\n"
+	"  --loss PERCENT       messages that get lost (0)\n"
+	"  --reorder            messages overtake each other\n"
+	"  --seed S             of everything that is random; same seed, same run (1)\n"
+	"\n"
+	"Output\n"
+	"  --record FILE        write the event log of node 0, for tidal-replay\n"
+	"  --quiet              no table\n"
+	"  --help, --version\n"
+	"\n"
+	"SIZE is a number of bytes with an optional K, M, G or T.\n"
+	"Exit codes of mini-pod's own: 2 it can't do what was asked, 4 the pod is full,\n"
+	"5 the guest failed, 1 a bug.\n";
+
+enum {
+	OPT_NODES = 256,
+	OPT_VCPUS,
+	OPT_HTHREADS,
+	OPT_MEMORY,
+	OPT_NODE_MEMORY,
+	OPT_POLICY,
+	OPT_LOSS,
+	OPT_REORDER,
+	OPT_SEED,
+	OPT_START,
+	OPT_QUIET,
+	OPT_RECORD,
+	OPT_HELP,
+	OPT_VERSION,
+};
+
+static const struct option longopts[] = {
+	{ "nodes", required_argument, NULL, OPT_NODES },
+	{ "vcpus", required_argument, NULL, OPT_VCPUS },
+	{ "hthreads", required_argument, NULL, OPT_HTHREADS },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "node-memory", required_argument, NULL, OPT_NODE_MEMORY },
+	{ "policy", required_argument, NULL, OPT_POLICY },
+	{ "loss", required_argument, NULL, OPT_LOSS },
+	{ "reorder", no_argument, NULL, OPT_REORDER },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "start", required_argument, NULL, OPT_START },
+	{ "quiet", no_argument, NULL, OPT_QUIET },
+	{ "record", required_argument, NULL, OPT_RECORD },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+void options_init(struct options *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->nodes = 4;
+	options->hthreads = 1;
+	options->memory = (uint64_t)1 << 40;
+	options->node_memory = (uint64_t)16 << 20;
+	options->policy = tidal_policy_cost();
+	options->seed = 1;
+}
+
+static int take_count(const char *name, const char *text, uint32_t max, uint32_t *count)
+{
+	uint64_t number;
+
+	if (parse_number(text, &number) || number < 1 || number > max)
+		return complain(MINI_POD_USAGE, "--%s %s: give a number from 1 to %u", name, text,
+				max);
+	*count = (uint32_t)number;
+	return 0;
+}
+
+static int take_size(const char *name, const char *text, uint64_t max, uint64_t *bytes)
+{
+	if (parse_bytes(text, bytes))
+		return complain(MINI_POD_USAGE, "--%s %s: give a size such as 512K, 16M or 1T",
+				name, text);
+	if (*bytes % TIDAL_PAGE_SIZE || *bytes == 0 || *bytes > max)
+		return complain(MINI_POD_USAGE,
+				"--%s %s: give a multiple of 4 KiB that is at most %s", name, text,
+				text_bytes(max).s);
+	return 0;
+}
+
+static int take_policy(struct options *options, const char *text)
+{
+	const struct tidal_policy_ops *const known[] = { tidal_policy_cost(), tidal_policy_page(),
+							 tidal_policy_vcpu() };
+	static const char *const names[] = { "cost", "page", "vcpu" };
+
+	for (unsigned i = 0; i < 3; i++)
+		if (!strcmp(text, names[i])) {
+			options->policy = known[i];
+			return 0;
+		}
+	return complain(MINI_POD_USAGE, "--policy %s: there are cost, page and vcpu", text);
+}
+
+static int take_start(struct options *options, const char *text)
+{
+	options->start_at_master = !strcmp(text, "master");
+	if (options->start_at_master || !strcmp(text, "spread"))
+		return 0;
+	return complain(MINI_POD_USAGE, "--start %s: there are spread and master", text);
+}
+
+static int take_loss(struct options *options, const char *text)
+{
+	if (parse_percent(text, &options->loss_ppm) || options->loss_ppm > 500000)
+		return complain(MINI_POD_USAGE, "--loss %s: give a percentage from 0 to 50", text);
+	return 0;
+}
+
+static int take(struct options *options, int opt, const char *arg)
+{
+	switch (opt) {
+	case OPT_NODES:
+		return take_count("nodes", arg, MINI_POD_NODES_MAX, &options->nodes);
+	case OPT_VCPUS:
+		return take_count("vcpus", arg, MINI_POD_VCPUS_MAX, &options->vcpus);
+	case OPT_HTHREADS:
+		return take_count("hthreads", arg, MINI_POD_HTHREADS_MAX, &options->hthreads);
+	case OPT_MEMORY:
+		return take_size("memory", arg, GUEST_MEMORY_MAX, &options->memory);
+	case OPT_NODE_MEMORY:
+		return take_size("node-memory", arg, NODE_MEMORY_MAX, &options->node_memory);
+	case OPT_POLICY:
+		return take_policy(options, arg);
+	case OPT_LOSS:
+		return take_loss(options, arg);
+	case OPT_SEED:
+		if (parse_number(arg, &options->seed))
+			return complain(MINI_POD_USAGE, "--seed %s: give a number", arg);
+		return 0;
+	case OPT_START:
+		return take_start(options, arg);
+	case OPT_REORDER:
+		options->reorder = 1;
+		return 0;
+	case OPT_QUIET:
+		options->quiet = 1;
+		return 0;
+	case OPT_RECORD:
+		options->record = arg;
+		return 0;
+	case OPT_HELP:
+		fputs(help, stdout);
+		return 1;
+	case OPT_VERSION:
+		printf("mini-pod (libtidal) %s\n", tidal_version());
+		return 1;
+	}
+	return 0;
+}
+
+int options_parse(struct options *options, int argc, char **argv)
+{
+	int opt, status;
+
+	opterr = 0; /* one line, and in our words */
+	while ((opt = getopt_long(argc, argv, "+:", longopts, NULL)) != -1) {
+		if (opt == ':')
+			return complain(MINI_POD_USAGE, "%s: give it a value; see mini-pod --help",
+					argv[optind - 1]);
+		if (opt == '?')
+			return complain(MINI_POD_USAGE, "%s: no such option; see mini-pod --help",
+					argv[optind - 1]);
+		status = take(options, opt, optarg);
+		if (status)
+			return status;
+	}
+	if (argc - optind > 2)
+		return complain(MINI_POD_USAGE,
+				"%s: there is one program and one input; see mini-pod --help",
+				argv[optind + 2]);
+	options->program = optind < argc ? argv[optind] : NULL;
+	options->input = optind + 1 < argc ? argv[optind + 1] : NULL;
+	if (!options->vcpus)
+		options->vcpus = options->nodes * options->hthreads;
+	if (options->vcpus > MINI_POD_VCPUS_MAX)
+		options->vcpus = MINI_POD_VCPUS_MAX;
+	return 0;
+}

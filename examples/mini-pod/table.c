@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* table.c - the counters of all nodes, side by side. */
+#include "table.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "pod.h"
+#include "text.h"
+
+#define COLUMNS_MAX 8 /* more nodes than that: least, most and total */
+#define LABEL 32
+#define COLUMN 10
+
+enum unit { COUNT, PAGES, BYTES };
+
+struct row {
+	const char *label;
+	size_t offset; /* in struct tidal_stats */
+	enum unit unit;
+};
+
+#define HEADING(text) { text, SIZE_MAX, COUNT }
+#define ROW(text, member, unit) { text, offsetof(struct tidal_stats, member), unit }
+
+static const struct row rows[] = {
+	HEADING("Where things are at the end"),
+	ROW("vCPUs", vcpus_here, COUNT),
+	ROW("memory in use", frames_used, PAGES),
+	ROW("memory free", frames_zeroed, PAGES),
+	ROW("memory free, not yet zeroed", frames_dirty, PAGES),
+	HEADING("Stalls"),
+	ROW("of reads and fetches", stalls_read, COUNT),
+	ROW("of writes", stalls_write, COUNT),
+	ROW("of instructions zeroing a page", stalls_zero, COUNT),
+	ROW("of device accesses", stalls_io, COUNT),
+	ROW("of the loader", stalls_vmm, COUNT),
+	HEADING("What became of them"),
+	ROW("served at once", out_local, COUNT),
+	ROW("page came to the vCPU", out_page, COUNT),
+	ROW("vCPU went to the page", out_vcpu, COUNT),
+	ROW("zeroing skipped", skips, COUNT),
+	ROW("waited for free memory", full_waits, COUNT),
+	HEADING("Pages and vCPUs that moved"),
+	ROW("pages that came", pages_in, COUNT),
+	ROW("pages that left", pages_out, COUNT),
+	ROW("read-only copies that came", copies_in, COUNT),
+	ROW("invalidations sent", invals_out, COUNT),
+	ROW("evicted to another node", evictions, COUNT),
+	ROW("copies dropped for memory", drops, COUNT),
+	ROW("vCPUs that came", vcpus_in, COUNT),
+	ROW("vCPUs that left", vcpus_out, COUNT),
+	HEADING("Dormant memory"),
+	ROW("dormant pages given memory", conversions, COUNT),
+	ROW("found zero, dormant again", redormant, COUNT),
+	ROW("read through the page of zeroes", zero_maps, COUNT),
+	ROW("dormant pages that came", dormant_in, COUNT),
+	ROW("dormant extents that came", extents_in, COUNT),
+	HEADING("The wire"),
+	ROW("messages", messages_out, COUNT),
+	ROW("sent again", resent, COUNT),
+	ROW("sent", bytes_out, BYTES),
+	ROW("requests for a page", requests, COUNT),
+	ROW("refused", refusals, COUNT),
+	ROW("asked again", retries, COUNT),
+	ROW("passed on to another node", forwards, COUNT),
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+struct numbers {
+	uint64_t least, most, total;
+};
+
+static uint64_t value(const struct tidal_stats *stats, const struct row *row)
+{
+	return *(const uint64_t *)((const char *)stats + row->offset);
+}
+
+static struct numbers sum(const struct tidal_stats *stats, uint32_t nodes, const struct row *row)
+{
+	struct numbers n = { UINT64_MAX, 0, 0 };
+
+	for (uint32_t i = 0; i < nodes; i++) {
+		uint64_t v = value(&stats[i], row);
+
+		n.least = v < n.least ? v : n.least;
+		n.most = v > n.most ? v : n.most;
+		n.total += v;
+	}
+	return n;
+}
+
+static void cell(uint64_t v, enum unit unit)
+{
+	struct text text = unit == PAGES ? text_bytes(v * TIDAL_PAGE_SIZE) :
+			   unit == BYTES ? text_bytes(v) :
+					   text_count(v);
+
+	fprintf(stderr, "%*s", COLUMN, v ? text.s : "-");
+}
+
+static void print_row(const struct tidal_stats *stats, uint32_t nodes, const struct row *row)
+{
+	struct numbers n = sum(stats, nodes, row);
+
+	fprintf(stderr, "  %-*s", LABEL - 2, row->label);
+	if (nodes > COLUMNS_MAX) {
+		cell(n.least, row->unit);
+		cell(n.most, row->unit);
+	} else if (nodes > 1) {
+		for (uint32_t i = 0; i < nodes; i++)
+			cell(value(&stats[i], row), row->unit);
+	}
+	cell(n.total, row->unit);
+	fputc('\n', stderr);
+}
+
+static void print_heads(uint32_t nodes)
+{
+	fprintf(stderr, "\n%-*s", LABEL, "");
+	if (nodes > COLUMNS_MAX)
+		fprintf(stderr, "%*s%*s", COLUMN, "least", COLUMN, "most");
+	else if (nodes > 1)
+		for (uint32_t i = 0; i < nodes; i++) {
+			char head[16];
+
+			snprintf(head, sizeof(head), "node %u", i);
+			fprintf(stderr, "%*s", COLUMN, head);
+		}
+	fprintf(stderr, "%*s\n", COLUMN, nodes > 1 ? "total" : "node 0");
+}
+
+/* What never happened is left out, and so is a heading with nothing under it. */
+static void print_rows(const struct tidal_stats *stats, uint32_t nodes)
+{
+	const char *heading = NULL;
+
+	for (size_t i = 0; i < ROWS; i++) {
+		if (rows[i].offset == SIZE_MAX) {
+			heading = rows[i].label;
+			continue;
+		}
+		if (sum(stats, nodes, &rows[i]).total == 0)
+			continue;
+		if (heading)
+			fprintf(stderr, "%s\n", heading);
+		heading = NULL;
+		print_row(stats, nodes, &rows[i]);
+	}
+}
+
+static void print_summary(const struct pod *pod, const struct tidal_stats *stats)
+{
+	const struct options *options = pod->options;
+	uint64_t used = 0, requests = 0, forwards = 0, longest = 0;
+
+	for (uint32_t i = 0; i < pod->opened; i++) {
+		used += stats[i].conversions - stats[i].redormant;
+		requests += stats[i].requests;
+		forwards += stats[i].forwards;
+		longest = stats[i].forward_max > longest ? stats[i].forward_max : longest;
+	}
+	fprintf(stderr, "\nready to boot after   %s, with %s of guest memory\n",
+		text_time(pod->ready_time).s, text_bytes(options->memory).s);
+	fprintf(stderr, "guest ended after     %s\n", text_time(pod->now).s);
+	fprintf(stderr, "guest memory written  %s, %llu pages; a node has %s, all nodes %s\n",
+		text_bytes(used * TIDAL_PAGE_SIZE).s, (unsigned long long)used,
+		text_bytes(options->node_memory).s,
+		text_bytes(options->node_memory * options->nodes).s);
+	if (requests)
+		fprintf(stderr, "forwards per request  %.2f, at most %llu\n",
+			(double)forwards / (double)requests, (unsigned long long)longest);
+}
+
+void table_print(const struct pod *pod)
+{
+	struct tidal_stats stats[MINI_POD_NODES_MAX];
+
+	for (uint32_t i = 0; i < pod->opened; i++)
+		tidal_core_stats(tidal_node_core(pod->nodes[i].node), &stats[i], sizeof(stats[i]));
+	fflush(stdout);
+	print_heads(pod->opened);
+	print_rows(stats, pod->opened);
+	print_summary(pod, stats);
+}
