@@ -9,8 +9,13 @@
  * machine mode, with interrupts off and
  *	a0 = its hart id	a1 = number of harts	a2 = bytes of RAM
  *	a3 = address of the input	a4 = bytes of input	a5 = first free address
- * `rdtime` reads pod time in ns; `wfi` yields. Device registers lie at
- * TIDAL_FAKE_DEVICES (a device region; accesses are TIDAL_IO stalls).
+ * `rdtime` reads pod time in ns; `wfi` yields (TIDAL_STOP_SLICE). Device registers lie at
+ * TIDAL_FAKE_DEVICES (a device region; aligned accesses are TIDAL_IO stalls). There are
+ * no interrupts. Exceptions trap to mtvec; while that is 0 they switch the hart off. Misaligned
+ * loads and stores work, misaligned atomics trap. LR stalls as a write does; cbo.zero
+ * stalls as TIDAL_ZERO with the address of its page.
+ *
+ * Deterministic: the same calls give the same events.
  */
 #ifndef TIDAL_FAKE_H
 #define TIDAL_FAKE_H
@@ -31,10 +36,12 @@ struct tidal_fake_config {
 	uint32_t frames;     /* real pages */
 	uint32_t vcpu_slots;
 	uint32_t hthreads;
-	uint64_t ram_bytes;  /* of the guest; adds the RAM and the device region */
+	uint64_t ram_bytes;  /* of the guest, may be 0; adds the RAM and the device region */
 };
 
+/* Fill with defaults: 4096 frames, 64 vCPUs, 4 hyperthreads, 64 MiB of RAM. */
 TIDAL_API void tidal_fake_config_init(struct tidal_fake_config *config, size_t size);
+/* EINVAL, ENOMEM, EIO. Frames that are never used cost no memory. Closed by ops->close. */
 TIDAL_API TIDAL_CHECKED int tidal_fake_open(const struct tidal_fake_config *config,
 					    struct tidal_host **host);
 TIDAL_API const struct tidal_host_ops *tidal_fake_ops(void);
@@ -45,11 +52,12 @@ struct tidal_fake_boot {
 	uint64_t a[6];
 };
 
-/* Set pc and a0-a5 of a vCPU that was created and isn't running; other registers are 0. */
+/* Set pc and a0-a5 of a vCPU that was created; other registers are 0. ENOENT; EBUSY: running;
+ * EINVAL: pc is not a multiple of 4. */
 TIDAL_API TIDAL_CHECKED int tidal_fake_vcpu_boot(struct tidal_host *host, tidal_vcpuid vcpu,
 						 const struct tidal_fake_boot *boot);
 
-/* Registers of a vCPU that isn't running, for tests and debuggers. */
+/* Registers of a vCPU, for tests and debuggers. ENOENT; EBUSY: running. */
 struct tidal_fake_regs {
 	uint64_t x[32];
 	uint64_t pc;

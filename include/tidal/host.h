@@ -4,7 +4,8 @@
  *
  * A backend knows nothing of the core. All operations return at once; what takes
  * time completes as an event from poll(). One thread at a time. Errors of an
- * operation that has a token are returned and no completion follows.
+ * operation that has a token are returned and no completion follows. Any of them may
+ * return TIDAL_EAGAIN: take events by poll() first, and try again.
  */
 #ifndef TIDAL_HOST_H
 #define TIDAL_HOST_H
@@ -19,7 +20,7 @@ TIDAL_BEGIN_DECLS
 struct tidal_host; /* each backend has its own; made by its open function */
 
 struct tidal_host_caps {
-	size_t size;
+	size_t size;	      /* set by the caller */
 	uint32_t frames;      /* real pages, numbered 0 .. frames - 1 */
 	uint32_t vcpu_slots;  /* vCPUs that can exist here at a time */
 	uint32_t hthreads;    /* vCPUs that can run at a time */
@@ -43,8 +44,9 @@ struct tidal_region {
 /*
  * After map() a frame's bytes are guest memory; after unmap() they are the frame's
  * again. frame_data() gives their address for reading in either case (gfn:
- * where it is mapped, or TIDAL_GFN_NONE), and for writing while not mapped. The
- * address is valid until the next map, unmap or close.
+ * where it is mapped, or TIDAL_GFN_NONE; NULL when that isn't so), and for writing while
+ * not mapped, or while mapped writable and no vCPU runs (a VMM's access). The address is
+ * valid until the next map, unmap or close. A frame backs one page at a time.
  */
 struct tidal_host_ops {
 	size_t size;
@@ -53,32 +55,47 @@ struct tidal_host_ops {
 	int (*query)(struct tidal_host *, struct tidal_host_caps *);
 	void (*close)(struct tidal_host *);
 
-	int (*region_add)(struct tidal_host *, const struct tidal_region *); /* EEXIST: overlaps */
-	int (*region_del)(struct tidal_host *, tidal_gpa base);		     /* EBUSY: pages mapped */
+	/* EEXIST: overlaps; EINVAL; EFULL. */
+	int (*region_add)(struct tidal_host *, const struct tidal_region *);
+	int (*region_del)(struct tidal_host *, tidal_gpa base); /* ENOENT; EBUSY: pages mapped */
 
-	/* Complete by TIDAL_EV_HOST_DONE(token) when no CPU can use the old translation. */
+	/*
+	 * Complete by TIDAL_EV_HOST_DONE(token) when no CPU can use the old translation. All
+	 * pages of a batch, or none. EINVAL: empty mask, bad prot, page of zeroes mapped writable,
+	 * test of several pages, or (one page) another frame is mapped there. ERANGE: no
+	 * such frame, or no memory region there. EBUSY: pinned, or the frame backs another page.
+	 * ENOENT: unmap or protect of what isn't mapped. ENOMEM. zero() takes unmapped frames only.
+	 */
 	int (*map)(struct tidal_host *, const struct tidal_act_pages *);
 	int (*unmap)(struct tidal_host *, const struct tidal_act_pages *);
 	int (*protect)(struct tidal_host *, const struct tidal_act_pages *);
 	int (*zero)(struct tidal_host *, uint64_t token, tidal_frame);
 	void *(*frame_data)(struct tidal_host *, tidal_frame, tidal_gfn);
 
-	/* A pinned page refuses unmap and protect (EBUSY) until unpinned. Pins count. */
+	/*
+	 * A pinned page refuses (EBUSY) unmap, protect and maps that replace its frame or take
+	 * rights away, until unpinned. Pins count. ENOENT: not mapped; unpin: not pinned.
+	 */
 	int (*pin)(struct tidal_host *, tidal_gfn);
 	int (*unpin)(struct tidal_host *, tidal_gfn);
 
 	/* A vCPU in its reset state; EEXIST, ERANGE, EFULL (no slot). */
 	int (*vcpu_create)(struct tidal_host *, tidal_vcpuid);
-	/* Run until it stalls or stops; both come as events. EBUSY: hyperthread or vCPU is running. */
+	/*
+	 * Run until it stalls or stops; both come as events. EBUSY: hyperthread or vCPU is
+	 * running. ENOENT; ERANGE: no such hyperthread; EPERM: it is off; EINVAL: it didn't stall
+	 * on what `resume` completes.
+	 */
 	int (*vcpu_run)(struct tidal_host *, const struct tidal_act_vcpu *);
 	/* Stop it soon; an event follows if it was running. */
 	int (*vcpu_kick)(struct tidal_host *, tidal_vcpuid);
-	/* Save into buf; HOST_DONE with payload_len. Not while running. */
+	/* Save into buf; HOST_DONE with payload_len. EBUSY: running; ENOENT; ERANGE: no room. */
 	int (*vcpu_save)(struct tidal_host *, uint64_t token, tidal_vcpuid, void *buf, size_t room);
-	/* Make the vCPU from a saved state. EFORMAT: not a state of this backend. */
+	/* Make the vCPU from a saved state. EFORMAT: not a state of this backend and vCPU;
+	 * EEXIST, ERANGE, EFULL as for create. */
 	int (*vcpu_load)(struct tidal_host *, uint64_t token, tidal_vcpuid, const void *buf,
 			 size_t len);
-	int (*vcpu_drop)(struct tidal_host *, tidal_vcpuid);
+	int (*vcpu_drop)(struct tidal_host *, tidal_vcpuid); /* ENOENT; EBUSY: running */
 
 	/* Guests never see a time earlier than this, and never time going backwards. */
 	void (*clock)(struct tidal_host *, tidal_time now);
