@@ -12,7 +12,7 @@ for optimise in -O2 -Os; do
 	for source in ${core_sources:?}; do
 		case $source in *.c) ;; *) continue ;; esac
 		# shellcheck disable=SC2086
-		${CC:?} -std=c17 $optimise -ffreestanding -fno-stack-protector \
+		${CC:?} -std=c17 $optimise -ffreestanding -fno-stack-protector -fno-pic \
 			-fvisibility=hidden -Iinclude -c "$source" \
 			-o "$work/$(basename "$source" .c).o" || exit 99
 	done
