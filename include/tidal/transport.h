@@ -63,15 +63,17 @@ struct tidal_transport_ops {
 	int (*buffer_dereg)(struct tidal_transport *, void *mem);
 
 	/*
-	 * Send to a peer. ENOENT: no such peer; EAGAIN: full now; ERANGE: too long. The payload
-	 * may be NULL with payload_len 0. Without caps.copies the payload must stay as it is until
-	 * TIDAL_DONE_SENT with *cookie*.
+	 * Send to a peer. ENOENT: no such peer; EAGAIN: full now; ERANGE: too long; EINVAL: bytes
+	 * without a kind of payload, or NULL. With data_len 0 there is no payload, and no
+	 * buffer is used. The header is read before send() returns; without caps.copies the payload
+	 * must stay as it is until TIDAL_DONE_SENT with *cookie*.
 	 */
 	int (*send)(struct tidal_transport *, tidal_nodeid to, const void *header, uint32_t len,
 		    uint32_t payload, const void *data, uint32_t data_len, uint64_t cookie);
 	/*
 	 * Give a buffer for one payload of that kind (enum tidal_payload). It is the transport's
-	 * until a completion names its cookie. A payload that finds no buffer is lost.
+	 * until a completion names its cookie, or until close(). A message whose payload finds no
+	 * buffer, or a smaller one, is lost. EAGAIN: no room for more buffers; EINVAL.
 	 */
 	int (*recv_post)(struct tidal_transport *, uint32_t payload, void *buf, uint32_t room,
 			 uint64_t cookie);
