@@ -133,7 +133,7 @@ static void consider(const struct sched *s, tidal_time now, uint16_t link, unsig
 		     struct candidate *best)
 {
 	const struct sched_vcpu *e = sched_vcpu(s, link - 1);
-	bool warm = e->ran && now - e->left < SCHED_WARM_NS;
+	bool warm = e->early && now - e->left < SCHED_WARM_NS;
 	struct candidate c = {
 		.link = link,
 		.overdue = e->passes >= SCHED_PASSES,
@@ -280,7 +280,7 @@ void sched_stopped(struct sched *s, tidal_time now, tidal_vcpuid v)
 	count(s, e->home, 0, 1);
 	e->place = SCHED_NOWHERE;
 	e->asked = 0;
-	e->ran = 1;
+	e->early = now - e->at < s->slice;
 	e->left = now;
 }
 

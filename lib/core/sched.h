@@ -13,8 +13,9 @@
  * are skipped, so a search costs at most one step per object.
  *
  * The cost of a candidate is its distance (levels of the tree, SCHED_LEVEL_NS each, as long as
- * its caches are warm: SCHED_WARM_NS) minus how long it has waited. Lower priority values come
- * first, then the lower cost, then the one that was readied first. Waiting always wins in the
+ * its caches are warm: SCHED_WARM_NS) minus how long it has waited. One that has used up its
+ * time slice counts as cold: warm caches are no reason to come before those who waited while
+ * it ran, only to run where it was, if it comes first anyway. Lower priority values come first, then the lower cost, then the one that was readied first. Waiting always wins in the
  * end: a head that was passed over SCHED_PASSES times, each time for one that was readied
  * later, comes before all others whatever its priority, the earliest first.
  */

@@ -161,7 +161,7 @@ uint64_t sched_digest(const struct sched *s, uint64_t h)
 			continue;
 		h = fold(h, (uint64_t)v << 32 | (uint32_t)e->home << 16 | e->place);
 		h = fold(h, (uint32_t)e->priority << 24 | (uint32_t)e->passes << 16 |
-				    (uint32_t)e->ran << 8 | e->asked);
+				    (uint32_t)e->early << 8 | e->asked);
 		if (e->place == SCHED_NOWHERE)
 			continue;
 		h = fold(h, rank(s, e));

@@ -32,7 +32,7 @@ struct sched_vcpu {
 	uint8_t priority;
 	uint8_t passes;	     /* how often it was passed over as head of its queue */
 	uint8_t kind;	     /* WAITING: enum sched_wait */
-	uint8_t ran;	     /* 1: it has run here, and `left` says until when */
+	uint8_t early;	     /* 1: it last ran until `left`, and had not used up its slice */
 	uint8_t asked;	     /* RUNNING: 1: sched_preempt() has named it */
 	uint64_t value;	     /* WAITING: for what */
 	uint64_t order;	     /* smaller came to its place earlier */
