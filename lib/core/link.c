@@ -76,33 +76,38 @@ static void ring_add(struct link *l, tidal_nodeid id)
 	struct peer *p = peer_at(l, id);
 
 	p->ringed = true;
-	p->ring = 0;
+	p->ring_prev = l->ring_tail;
+	p->ring_next = 0;
 	if (l->ring_tail)
-		peer_at(l, (tidal_nodeid)(l->ring_tail - 1))->ring = (uint16_t)(id + 1);
+		peer_at(l, (tidal_nodeid)(l->ring_tail - 1))->ring_next = (uint16_t)(id + 1);
 	else
 		l->ring_head = (uint16_t)(id + 1);
 	l->ring_tail = (uint16_t)(id + 1);
 }
 
-static tidal_nodeid ring_take(struct link *l)
+static void ring_delete(struct link *l, struct peer *p)
 {
-	tidal_nodeid id = (tidal_nodeid)(l->ring_head - 1);
-	struct peer *p = peer_at(l, id);
-
 	p->ringed = false;
-	l->ring_head = p->ring;
-	if (!l->ring_head)
-		l->ring_tail = 0;
-	return id;
+	if (p->ring_prev)
+		peer_at(l, (tidal_nodeid)(p->ring_prev - 1))->ring_next = p->ring_next;
+	else
+		l->ring_head = p->ring_next;
+	if (p->ring_next)
+		peer_at(l, (tidal_nodeid)(p->ring_next - 1))->ring_prev = p->ring_prev;
+	else
+		l->ring_tail = p->ring_prev;
 }
 
 /* After every change of a peer: ring and timer tell the truth again. */
 static void update(struct link *l, tidal_nodeid id)
 {
 	struct peer *p = peer_at(l, id);
+	bool sendable = link_sendable(l, p);
 
-	if (!p->ringed && link_sendable(l, p))
+	if (sendable && !p->ringed)
 		ring_add(l, id);
+	else if (!sendable && p->ringed)
+		ring_delete(l, p);
 	link_timer_set(l, id);
 }
 
@@ -151,7 +156,8 @@ void link_queue(struct link *l, tidal_nodeid to, enum link_class class, const vo
 	m->to = to;
 	m->class = (uint8_t)class;
 	m->state = MSG_QUEUED;
-	m->tries = 0;
+	m->again = false;
+	m->doublings = 0;
 	m->len = (uint8_t)len;
 	m->settled = m->withdrawn = m->lost = false;
 	if (len)
@@ -193,14 +199,17 @@ static tidal_time timeout(struct link *l, const struct peer *p, unsigned doublin
 
 	if (base < l->rto)
 		base = l->rto;
-	if (doublings < p->backoff)
-		doublings = p->backoff;
-	if (doublings > LINK_BACKOFF_MAX)
-		doublings = LINK_BACKOFF_MAX;
 	t = min_u64(base, l->rto << LINK_BACKOFF_MAX) << doublings;
 	if (doublings) /* up to 1/8 more, lest retries of many come together again */
 		t += (t >> 11) * (mix64(l->random++) & 255);
 	return t;
+}
+
+/* A timeout that was doubled so often was too short, or the wire too bad. */
+static void back_off(struct peer *p, unsigned doublings)
+{
+	if (p->backoff <= doublings && doublings < LINK_BACKOFF_MAX)
+		p->backoff = (uint8_t)(doublings + 1);
 }
 
 /* Mark what is due in the window, and find out when the rest is. */
@@ -214,8 +223,7 @@ static void search_window(struct link *l, struct peer *p, tidal_time now)
 
 			if (m->due <= now) {
 				lane->repeat |= left & -left;
-				if (p->backoff < m->tries)
-					p->backoff = m->tries;
+				back_off(p, m->doublings);
 			} else if (p->retry_at == 0 || m->due < p->retry_at) {
 				p->retry_at = m->due;
 			}
@@ -241,12 +249,10 @@ static bool fire(struct link *l, tidal_time now)
 		p->retry_at = 0;
 		if (p->incarnation == 0 && has_queue(p)) {
 			p->speak = true;
-			p->backoff++;
+			back_off(p, p->backoff);
 		} else {
 			search_window(l, p, now);
 		}
-		if (p->backoff > LINK_BACKOFF_MAX)
-			p->backoff = LINK_BACKOFF_MAX;
 	}
 	update(l, id);
 	return true;
@@ -292,28 +298,31 @@ static void arm(struct link *l, struct peer *p, struct msg *m, tidal_time now)
 	struct lane *lane = &p->lane[m->class];
 
 	lane->repeat &= ~(UINT64_C(1) << (m->seq & (lane_window(m->class) - 1)));
+	if (m->again && m->doublings < LINK_BACKOFF_MAX)
+		m->doublings++;
+	if (m->doublings < p->backoff)
+		m->doublings = p->backoff;
 	m->sent = now;
-	m->due = now + timeout(l, p, m->tries);
-	if (m->tries < UINT8_MAX)
-		m->tries++;
+	m->due = now + timeout(l, p, m->doublings);
 	if (p->retry_at == 0 || m->due < p->retry_at)
 		p->retry_at = m->due;
 }
 
-static bool transmit(struct link *l, tidal_nodeid to, tidal_time now, struct link_out *out,
+/* Give the packet that link_sendable() promised for this peer. */
+static void transmit(struct link *l, tidal_nodeid to, tidal_time now, struct link_out *out,
 		     struct tidal_stats *stats)
 {
 	struct peer *p = peer_at(l, to);
 	struct msg *m = choose(l, p);
 
-	if (!m && !p->speak)
-		return false;
-	if (m && m->state == MSG_QUEUED && !l->ideal)
+	if (m && m->state == MSG_FLIGHT)
+		m->again = true;
+	else if (m && !l->ideal)
 		launch(l, p, m);
 	*out = (struct link_out){ .to = to,
 				  .header = l->packet,
 				  .len = link_write(l, p, m, now),
-				  .again = m && m->tries > 0 };
+				  .again = m && m->again };
 	if (m && !m->withdrawn)
 		out->payload = m->payload;
 	stats->bytes_out += out->len + out->payload.len;
@@ -324,29 +333,26 @@ static bool transmit(struct link *l, tidal_nodeid to, tidal_time now, struct lin
 	else if (m)
 		arm(l, p, m, now);
 	else if (p->incarnation == 0 && has_queue(p))
-		p->retry_at = now + timeout(l, p, 0);
+		p->retry_at = now + timeout(l, p, p->backoff);
 	p->speak = false;
 	p->unacked = 0;
 	p->ack_at = 0;
-	return true;
 }
 
 bool link_next(struct link *l, tidal_time now, struct link_out *out, struct tidal_stats *stats)
 {
-	bool fired;
+	tidal_nodeid to;
 
-	do {
-		fired = fire(l, now);
-		while (l->ring_head) {
-			tidal_nodeid id = ring_take(l);
-			bool sent = transmit(l, id, now, out, stats);
-
-			update(l, id);
-			if (sent)
-				return true;
-		}
-	} while (fired);
-	return false;
+	/* One timer per packet bounds the work; only one that brings nothing is followed by the next. */
+	while (fire(l, now) && l->ring_head == 0)
+		;
+	if (l->ring_head == 0)
+		return false;
+	to = (tidal_nodeid)(l->ring_head - 1);
+	ring_delete(l, peer_at(l, to)); /* the next one's turn */
+	transmit(l, to, now, out, stats);
+	update(l, to);
+	return true;
 }
 
 /* --- receiving --------------------------------------------------------------------------- */
@@ -402,7 +408,7 @@ static void arrived(struct link *l, struct peer *p, unsigned class, uint64_t seq
 	if (!(lane->flight & bit))
 		return;
 	m = msg_at(l, *slot);
-	if (m->tries == 1)
+	if (!m->again)
 		sample_rtt(p, now > m->sent ? now - m->sent : 0);
 	*slot = 0;
 	lane->flight &= ~bit;
@@ -490,12 +496,15 @@ void link_refuse(struct link *l, tidal_time now, tidal_nodeid from, const struct
 
 /* --- peers ------------------------------------------------------------------------------- */
 
-void link_stale(struct link *l, tidal_time now, tidal_nodeid from)
+void link_stale(struct link *l, tidal_time now, tidal_nodeid from, const struct link_in *in)
 {
 	struct peer *p = peer_at(l, from);
 
-	/* With the delay of an acknowledgement, lest two that disagree answer without end. */
-	if (!p->speak && p->ack_at == 0)
+	if (in->incarnation < p->incarnation || (in->incarnation == p->incarnation && p->down))
+		return; /* it is gone, there is nobody to tell */
+	meet(l, p, in->incarnation);
+	/* With the delay of an acknowledgement: many packets, one answer. */
+	if (p->ack_at == 0)
 		p->ack_at = now + l->ack_delay;
 	update(l, from);
 }

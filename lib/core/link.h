@@ -119,8 +119,8 @@ void link_queue(struct link *l, tidal_nodeid to, enum link_class class, const vo
 
 /*
  * Read a packet without changing anything. 0, or TIDAL_EPROTO (malformed), TIDAL_EVERSION,
- * TIDAL_ESTALE (drop it, and call link_stale()), TIDAL_ERANGE (no such peer), TIDAL_EAGAIN (beyond
- * the receive window).
+ * TIDAL_ESTALE (drop it, and call link_stale()), TIDAL_ERANGE (no such peer), TIDAL_EAGAIN
+ * (beyond the receive window). *in* describes the packet until something else is called.
  */
 int link_peek(const struct link *l, tidal_nodeid from, const void *bytes, uint32_t len,
 	      struct link_in *in);
@@ -141,10 +141,11 @@ void link_accept(struct link *l, tidal_time now, tidal_nodeid from, const struct
 void link_refuse(struct link *l, tidal_time now, tidal_nodeid from, const struct link_in *in);
 
 /*
- * link_peek() said TIDAL_ESTALE: tell that peer which incarnations there are now, soon. Without
- * this a restarted node and one that talks to its predecessor would wait for each other.
+ * link_peek() said TIDAL_ESTALE: learn the sender's incarnation if that is news (a reset, as
+ * in link_accept()), and tell it ours soon. Without this a restarted node and one that talks to its
+ * predecessor would wait for each other. An outlived sender gets no answer.
  */
-void link_stale(struct link *l, tidal_time now, tidal_nodeid from);
+void link_stale(struct link *l, tidal_time now, tidal_nodeid from, const struct link_in *in);
 
 /*
  * Next packet to transmit at *now*, which also goes into the header: new messages inside

@@ -149,7 +149,7 @@ static bool check_peer(const struct link *l, tidal_nodeid id, struct tally *t, c
 	CHECK(p->flight == flight, "link: count of messages in flight is wrong");
 	CHECK(!flight || p->incarnation, "link: sent to an unknown peer");
 	CHECK(!queue || !p->down, "link: queued for a peer that is gone");
-	CHECK(p->ringed || !link_sendable(l, p), "link: peer is not in the ring");
+	CHECK(p->ringed == link_sendable(l, p), "link: ring without peer, or peer without");
 	CHECK(!queue || p->incarnation || l->ideal || p->speak || p->retry_at,
 	      "link: peer waits for a hello that nobody sends");
 	CHECK(!p->timer == !at, "link: peer with time and without timer, or the reverse");
@@ -163,10 +163,13 @@ static bool check_ring(const struct link *l, uint32_t ringed, const char **why)
 	uint32_t n = 0;
 	uint16_t last = 0;
 
-	for (uint16_t i = l->ring_head; i; i = peer_at(l, (tidal_nodeid)(i - 1))->ring) {
+	for (uint16_t i = l->ring_head; i;) {
+		const struct peer *p = peer_at(l, (tidal_nodeid)(i - 1));
+
 		CHECK(i <= l->nodes && n++ < ringed, "link: ring is wrong");
-		CHECK(peer_at(l, (tidal_nodeid)(i - 1))->ringed, "link: ring has a stranger");
+		CHECK(p->ringed && p->ring_prev == last, "link: ring is linked wrong");
 		last = i;
+		i = p->ring_next;
 	}
 	CHECK(n == ringed && last == l->ring_tail, "link: ring ends wrong");
 	return true;

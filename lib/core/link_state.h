@@ -30,8 +30,9 @@ struct msg {
 	tidal_nodeid to;
 	uint8_t class;
 	uint8_t state; /* enum msg_state */
-	uint8_t tries; /* transmissions so far; saturates */
 	uint8_t len;
+	uint8_t doublings; /* of the timeout that runs */
+	bool again;	   /* sent more than once */
 	bool settled;	/* waits for link_settled(); with a void payload before it is DONE */
 	bool withdrawn; /* goes without its payload */
 	bool lost;
@@ -54,7 +55,7 @@ struct peer {
 	uint32_t incarnation; /* 0: unknown */
 	uint32_t flight;      /* messages in all windows */
 	uint32_t unacked;     /* messages of the peer's since the last packet to it */
-	uint16_t ring;	      /* next in the ring of peers with something to send, + 1 */
+	uint16_t ring_prev, ring_next; /* peers with something to send; + 1 */
 	uint16_t timer;	      /* place in the heap, + 1 */
 	uint8_t backoff;      /* Karn: doublings until a message is acknowledged at first try */
 	bool ringed;
