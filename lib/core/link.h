@@ -111,7 +111,8 @@ struct link *link_init(struct arena *a, const struct link_config *config);
 bool link_room(const struct link *l, enum link_class class, unsigned n);
 
 /*
- * Queue a message; traps without room or with a body too long. cookie 0 and no payload: not
+ * Queue a message; traps when the whole pool is used up or the body too long. A caller that handles
+ * an event asks link_room() for the class of the event and as many messages as may follow from it. cookie 0 and no payload: not
  * reported by link_settled(). Sending to oneself is not possible.
  */
 void link_queue(struct link *l, tidal_nodeid to, enum link_class class, const void *body,
@@ -166,8 +167,8 @@ bool link_settled(struct link *l, struct link_settled *s);
 /*
  * The bytes of a payload that is not acknowledged are about to change (the frame is written
  * or reused): if any queued or unacknowledged message refers to page frame *buf*, it is sent
- * without payload from now on, flagged void. Messages withdrawn so are settled at once.
- * Returns how many.
+ * without payload from now on, flagged void. Messages withdrawn so are settled at once (and not
+ * reported again, even if they are lost later). Returns how many.
  */
 unsigned link_withdraw(struct link *l, uint32_t buf);
 

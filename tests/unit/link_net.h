@@ -135,20 +135,13 @@ static inline void net_carry(struct net *net, tidal_nodeid from, const struct li
 	memcpy(p->bytes, out->header, out->len);
 }
 
-/* Take all that a link has to send now and let the wire do its worst; how many packets. */
-static inline unsigned net_pump(struct net *net, tidal_nodeid from)
+/* The same, but the wire does its worst. */
+static inline void net_cast(struct net *net, tidal_nodeid from, const struct link_out *out)
 {
-	struct net_node *node = &net->node[from];
-	struct link_out out;
-	unsigned n = 0;
-
-	for (; link_next(node->l, net->now, &out, &node->stats); n++) {
-		if (net_random(net, 1000) >= net->loss)
-			net_carry(net, from, &out);
-		if (net_random(net, 1000) < net->repeat)
-			net_carry(net, from, &out);
-	}
-	return n;
+	if (net_random(net, 1000) >= net->loss)
+		net_carry(net, from, out);
+	if (net_random(net, 1000) < net->repeat)
+		net_carry(net, from, out);
 }
 
 /* The packet that arrives first; -1: none. */
