@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* link - what it promises, case by case. See link_soak.c for the same at random. */
+/* link - what it promises, case by case. See link-soak.c for the same at random. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "link_net.h"
+#include "link-net.h"
 
 /* What became of a packet. */
 struct got {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * link_soak - links under random traffic over a bad wire, with restarts, and under hostile
+ * link-soak - links under random traffic over a bad wire, with restarts, and under hostile
  * bytes. A ledger knows every message: it must be delivered and settled exactly once.
  */
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "link_net.h"
+#include "link-net.h"
 
 #define MESSAGES_MAX 120000
 #define FRAMES 32

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * link_net - links and a wire between them, in virtual time, for tests of the link. The wire
+ * link-net - links and a wire between them, in virtual time, for tests of the link. The wire
  * loses, repeats and delays as told; packets live in memory of exactly their size, so that
  * a sanitizer sees every byte read beyond them.
  */
