@@ -148,7 +148,7 @@ void link_queue(struct link *l, tidal_nodeid to, enum link_class class, const vo
 	struct msg *m;
 
 	ASSERT(to < l->nodes && to != l->self && len <= LINK_BODY_MAX);
-	ASSERT(link_room(l, class, 1));
+	ASSERT(l->used < l->messages);
 	m = link_msg_new(l);
 	m->seq = 0;
 	m->cookie = cookie;
@@ -343,7 +343,7 @@ bool link_next(struct link *l, tidal_time now, struct link_out *out, struct tida
 {
 	tidal_nodeid to;
 
-	/* One timer per packet bounds the work; only one that brings nothing is followed by the next. */
+	/* One timer per packet bounds the work; more only while they bring nothing. */
 	while (fire(l, now) && l->ring_head == 0)
 		;
 	if (l->ring_head == 0)

@@ -105,15 +105,15 @@ struct link;
 struct link *link_init(struct arena *a, const struct link_config *config);
 
 /*
- * Can *n* messages of this class be queued? True means that the next *n* calls of
- * link_queue() with this class have room.
+ * Is there room to handle something of this class that queues up to *n* messages, all of them
+ * counted, whatever their own classes? True means that link_queue() has room for so many.
  */
 bool link_room(const struct link *l, enum link_class class, unsigned n);
 
 /*
- * Queue a message; traps when the whole pool is used up or the body too long. A caller that handles
- * an event asks link_room() for the class of the event and as many messages as may follow from it. cookie 0 and no payload: not
- * reported by link_settled(). Sending to oneself is not possible.
+ * Queue a message; traps when the whole pool is used or the body too long: ask link_room()
+ * before. cookie 0 and no payload: not reported by link_settled(). Sending to oneself is not
+ * possible.
  */
 void link_queue(struct link *l, tidal_nodeid to, enum link_class class, const void *body,
 		uint32_t len, const struct link_payload *payload, uint64_t cookie);
@@ -143,21 +143,22 @@ void link_refuse(struct link *l, tidal_time now, tidal_nodeid from, const struct
 
 /*
  * link_peek() said TIDAL_ESTALE: learn the sender's incarnation if that is news (a reset, as
- * in link_accept()), and tell it ours soon. Without this a restarted node and one that talks to its
- * predecessor would wait for each other. An outlived sender gets no answer.
+ * in link_accept()), and tell it ours soon. Without this a restarted node and one that talks
+ * to its predecessor would wait for each other. An outlived sender gets no answer.
  */
 void link_stale(struct link *l, tidal_time now, tidal_nodeid from, const struct link_in *in);
 
 /*
  * Next packet to transmit at *now*, which also goes into the header: new messages inside
- * the window, retransmissions that are due, owed acknowledgements. To be called until it says false.
+ * the window, retransmissions that are due, owed acknowledgements. To be called until it says
+ * false.
  */
 bool link_next(struct link *l, tidal_time now, struct link_out *out, struct tidal_stats *stats);
 
 /*
- * When link_next() should be called again if nothing else happens; 0: at once, TIDAL_NEVER. (Of
- * several unacknowledged messages the first may have been acknowledged since: then there is nothing to send
- * at that time, but afterwards the deadline is later.)
+ * When link_next() should be called again if nothing else happens; 0: at once, TIDAL_NEVER: no
+ * need. If only the first of several messages has been acknowledged since, there may be
+ * nothing to send then, but afterwards the deadline is later.
  */
 tidal_time link_deadline(const struct link *l);
 
@@ -176,8 +177,8 @@ unsigned link_withdraw(struct link *l, uint32_t buf);
 void link_peer(struct link *l, tidal_nodeid peer, uint32_t incarnation);
 
 /*
- * A peer is gone: everything that is pending for it is lost, now and (what is queued from now on)
- * later, and its last incarnation is refused, until there is news of a later one.
+ * A peer is gone: everything that is pending for it is lost, what is queued from now on too,
+ * and its last incarnation is refused, until there is news of a later one.
  */
 void link_down(struct link *l, tidal_nodeid peer);
 
