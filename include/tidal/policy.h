@@ -102,7 +102,7 @@ struct tidal_weight {
 	X(page_fixed, "a page fetched: fixed part")                                           \
 	X(page_bytes, "a page fetched: per KiB")                                              \
 	X(page_copies, "a page fetched for writing: per copy to invalidate")                  \
-	X(page_pingpong, "a page fetched: per recent move of it")                             \
+	X(page_pingpong, "a page fetched for writing: per recent move of it")                 \
 	X(page_hot, "a page fetched for writing that is updated often")                       \
 	X(page_remote_share, "a page fetched: share of recent stalls served there")           \
 	X(page_full_here, "a page fetched: share of frames here in use")                      \

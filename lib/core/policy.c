@@ -35,14 +35,14 @@ static const struct row {
 	uint8_t shift;
 	struct tidal_weight weight;
 } rows[W_COUNT] = {
-	/*                      step    unit            weight  exponent / 4 */
+	/* factor              shift    weight, exponent   a step, and a unit if it is another */
 	[W_page_fixed] =        { 0, { 20000, 4 } },  /* always 1 */
 	[W_page_bytes] =        { 4, { 1000, 4 } },   /* 64 B, 1 KiB */
-	[W_page_copies] =       { 0, { 6000, 2 } },   /* a copy; invalidated in parallel: root */
-	[W_page_pingpong] =     { 0, { 16000, 2 } },  /* a move */
+	[W_page_copies] =       { 0, { 1000, 2 } },   /* a copy; in parallel, and there as well */
+	[W_page_pingpong] =     { 0, { 16000, 2 } },  /* a move; reads move nothing */
 	[W_page_hot] =          { 0, { 30000, 4 } },  /* 0 or 1 */
 	[W_page_remote_share] = { 8, { 160000, 8 } }, /* 1/256, all; a few stalls prove little: square */
-	[W_page_full_here] =    { 8, { 40000, 16 } }, /* 1/256, all; only the last frames count */
+	[W_page_full_here] =    { 8, { 30000, 16 } }, /* 1/256, all; only the last frames count */
 	[W_page_in_use] =       { 0, { 15000, 4 } },  /* 0 or 1 */
 	[W_vcpu_fixed] =        { 0, { 30000, 4 } },  /* always 1 */
 	[W_vcpu_bytes] =        { 4, { 1000, 4 } },   /* 64 B, 1 KiB */
@@ -93,7 +93,7 @@ int tidal_weights_check(const struct tidal_weights *weights, const char **name)
 
 /* Costs. */
 
-#define ROOT_BITS 20 /* fraction bits of a fourth root */
+#define ROOT_BITS 26 /* fraction bits of a fourth root */
 
 static uint64_t square_root(uint64_t x)
 {
@@ -129,7 +129,7 @@ static uint64_t root_power(uint32_t f, unsigned shift, unsigned quarters)
 
 /*
  * weight * (f / 2^shift)^(exponent / 4). The whole powers are exact: 10^9 * 256^4 < 2^62.
- * With a fractional part the whole one is at most the third: < 2^54, times a root < 2^6.
+ * With a fractional part the whole one is at most the third: < 2^54, times a root of at most 2^6.
  * x^0 is 1, even for x = 0.
  */
 static int64_t cost_at(struct tidal_weight w, unsigned shift, uint32_t f)
@@ -187,8 +187,8 @@ static int64_t page_cost(const struct policy_tables *t, const struct tidal_facto
 	bool write = f->access == TIDAL_WRITE || f->access == TIDAL_ZERO;
 	int64_t sum = cost(t, W_page_fixed, 1);
 
-	sum += cost(t, W_page_pingpong, f->pingpong);
 	sum += cost(t, W_page_full_here, above(256, f->free_here));
+	sum += cost(t, W_page_pingpong, write ? f->pingpong : 0);
 	sum += cost(t, W_page_copies, write ? f->copies : 0);
 	sum += cost(t, W_page_in_use, write && f->in_use);
 	sum += cost(t, W_page_bytes, flag ? 0 : steps(f->bytes_page));

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every event and action has a name of its own; unknown kinds have "?". */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <tidal/action.h>
+#include <tidal/event.h>
+
+static void check_names(const char *(*name)(uint32_t), uint32_t last)
+{
+	assert_string_equal(name(0), "?");
+	assert_string_equal(name(last + 1), "?");
+	assert_string_equal(name(UINT32_MAX), "?");
+	for (uint32_t i = 1; i <= last; i++) {
+		assert_string_not_equal(name(i), "?");
+		for (uint32_t j = 1; j < i; j++)
+			assert_string_not_equal(name(i), name(j));
+	}
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	check_names(tidal_event_name, TIDAL_EV_VCPU_WAKE);
+	check_names(tidal_action_name, TIDAL_ACT_REPORT);
+	assert_string_equal(tidal_event_name(TIDAL_EV_STALL), "stall");
+	assert_string_equal(tidal_action_name(TIDAL_ACT_SEND), "send");
+	assert_string_equal(tidal_action_name(TIDAL_ACT_RUN), "run");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests_name("names", tests, NULL, NULL);
+}
