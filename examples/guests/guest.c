@@ -14,6 +14,7 @@ static struct {
 	GUEST_PAGE_ALIGNED uint64_t arrived;
 	GUEST_PAGE_ALIGNED uint64_t generation;
 	GUEST_PAGE_ALIGNED int code;
+	uint32_t failing;
 } shared;
 
 void guest_start(uint64_t hart, uint64_t harts, uint64_t ram, const unsigned char *input,
@@ -77,6 +78,9 @@ _Noreturn void guest_fail(const char *program, const char *why)
 {
 	struct guest_line line = { 0 };
 
+	/* One voice: what fails often fails on all harts. */
+	while (__atomic_exchange_n(&shared.failing, 1, __ATOMIC_ACQ_REL))
+		guest_pause();
 	guest_text(&line, program);
 	guest_text(&line, ": ");
 	guest_text(&line, why);

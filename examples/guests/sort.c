@@ -20,10 +20,13 @@ struct line {
 /* Text of whole lines, each with its newline. */
 struct run {
 	const unsigned char *at, *end;
-	unsigned char gap[GUEST_PAGE - 16]; /* each hart writes a page of its own */
 };
 
-static GUEST_PAGE_ALIGNED struct run runs[HARTS_MAX];
+/* Each hart writes a page of its own. */
+static union {
+	struct run run;
+	unsigned char page[GUEST_PAGE];
+} runs[HARTS_MAX] __attribute__((aligned(GUEST_PAGE)));
 
 static uint64_t line_key(const unsigned char *text, const unsigned char *end)
 {
@@ -148,7 +151,7 @@ static unsigned char *merge_runs(struct run a, struct run b, unsigned char *out)
  */
 static void merge_all(const struct guest *g, unsigned char *buffer[2], uint64_t at)
 {
-	struct run *mine = &runs[g->hart];
+	struct run *mine = &runs[g->hart].run;
 	unsigned turn = 1;
 
 	for (unsigned step = 1; step < g->harts; step *= 2, turn = !turn) {
@@ -159,7 +162,7 @@ static void merge_all(const struct guest *g, unsigned char *buffer[2], uint64_t 
 		if (g->hart % (2 * step) != 0)
 			continue;
 		unsigned char *out = buffer[turn] + at;
-		unsigned char *end = merge_runs(*mine, other < g->harts ? runs[other] : none, out);
+		unsigned char *end = merge_runs(*mine, other < g->harts ? runs[other].run : none, out);
 
 		mine->at = out;
 		mine->end = end;
@@ -172,6 +175,7 @@ int guest_main(struct guest *g)
 	unsigned char *buffer[2] = { guest_take(g, g->len + 1), guest_take(g, g->len + 1) };
 	/* Two entries per line. Lines may be empty; what isn't touched costs nothing. */
 	struct line *room = guest_take(g, 2 * g->len * sizeof(*room));
+	struct run *mine = &runs[g->hart].run;
 	const unsigned char *first, *last;
 	uint64_t share, end;
 
@@ -181,11 +185,11 @@ int guest_main(struct guest *g)
 	first = line_start(g, share);
 	last = line_start(g, end);
 	share = (uint64_t)(first - g->input);
-	runs[g->hart].at = buffer[0] + share;
-	runs[g->hart].end = sort_part(room + 2 * share, first, last, buffer[0] + share);
+	mine->at = buffer[0] + share;
+	mine->end = sort_part(room + 2 * share, first, last, buffer[0] + share);
 	merge_all(g, buffer, share);
 	guest_barrier(g);
 	if (g->hart == 0)
-		guest_write(runs[0].at, (size_t)(runs[0].end - runs[0].at));
+		guest_write(mine->at, (size_t)(mine->end - mine->at));
 	return 0;
 }
