@@ -37,6 +37,7 @@ struct tidal_params {
 	uint32_t landing;     /* of them, how many the driver keeps posted to receive into */
 	uint32_t reserve;     /* of them, kept for coherence: never used to convert dormant pages */
 	uint32_t low, high;   /* free frames: start evicting below low, until high */
+	uint32_t vcpus;	      /* vCPUs that the guest may have at most (room for their records) */
 	uint32_t vcpu_slots;  /* vCPUs that this node may hold at a time */
 	uint32_t vcpu_bytes;  /* size of a saved vCPU, for the decision (6400) */
 

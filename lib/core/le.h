@@ -15,15 +15,37 @@
 
 #include "bits.h"
 
-/* Compilers turn these shifts into single loads and stores where the machine allows. */
+/* To and from the machine's own order. */
+static inline uint16_t le_order16(uint16_t v)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : __builtin_bswap16(v);
+}
+
+static inline uint32_t le_order32(uint32_t v)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : __builtin_bswap32(v);
+}
+
+static inline uint64_t le_order64(uint64_t v)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : __builtin_bswap64(v);
+}
+
+/* The builtin: a freestanding compiler would call memcpy(), here it is one instruction. */
 static inline uint16_t le_get16(const uint8_t *p)
 {
-	return (uint16_t)(p[0] | p[1] << 8);
+	uint16_t v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return le_order16(v);
 }
 
 static inline uint32_t le_get32(const uint8_t *p)
 {
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+	uint32_t v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return le_order32(v);
 }
 
 static inline uint64_t le_get48(const uint8_t *p)
@@ -33,21 +55,22 @@ static inline uint64_t le_get48(const uint8_t *p)
 
 static inline uint64_t le_get64(const uint8_t *p)
 {
-	return le_get32(p) | (uint64_t)le_get32(p + 4) << 32;
+	uint64_t v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return le_order64(v);
 }
 
 static inline void le_put16(uint8_t *p, uint16_t v)
 {
-	p[0] = (uint8_t)v;
-	p[1] = (uint8_t)(v >> 8);
+	v = le_order16(v);
+	__builtin_memcpy(p, &v, sizeof(v));
 }
 
 static inline void le_put32(uint8_t *p, uint32_t v)
 {
-	p[0] = (uint8_t)v;
-	p[1] = (uint8_t)(v >> 8);
-	p[2] = (uint8_t)(v >> 16);
-	p[3] = (uint8_t)(v >> 24);
+	v = le_order32(v);
+	__builtin_memcpy(p, &v, sizeof(v));
 }
 
 static inline void le_put48(uint8_t *p, uint64_t v)
@@ -58,8 +81,8 @@ static inline void le_put48(uint8_t *p, uint64_t v)
 
 static inline void le_put64(uint8_t *p, uint64_t v)
 {
-	le_put32(p, (uint32_t)v);
-	le_put32(p + 4, (uint32_t)(v >> 32));
+	v = le_order64(v);
+	__builtin_memcpy(p, &v, sizeof(v));
 }
 
 /* Reading. */

@@ -121,7 +121,8 @@ void link_queue(struct link *l, tidal_nodeid to, enum link_class class, const vo
 /*
  * Read a packet without changing anything. 0, or TIDAL_EPROTO (malformed), TIDAL_EVERSION,
  * TIDAL_ESTALE (drop it, and call link_stale()), TIDAL_ERANGE (no such peer), TIDAL_EAGAIN
- * (beyond the receive window). *in* describes the packet until something else is called.
+ * (beyond the receive window). After 0 and ESTALE *in* describes the packet, until
+ * something else is called.
  */
 int link_peek(const struct link *l, tidal_nodeid from, const void *bytes, uint32_t len,
 	      struct link_in *in);

@@ -1,33 +1,50 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * link_wire - packets as bytes. All little-endian:
+ * link_wire - packets as bytes. A header, then the body of a message or nothing; all
+ * little-endian:
  *
- *	 0 u8	LINK_VERSION
- *	 1 u8	flags, see below
- *	 2 u8	class of the message, else 0
- *	 3 u8	bytes of its body, which follows the header and ends the packet
- *	 4 u32	incarnation of the sender
- *	 8 u32	incarnation of the receiver; 0: not known, the packet is a hello
- *	12 u32	load of the sender
- *	16 u32	free frames of the sender
- *	20 u64	pod time
- *	28 u64	sequence number of the message within its class, else 0
- *	36 u64	for each class: all messages up to this one have come,
- *	60 u32	and of those beyond: requests,
- *	64 u32	forwards,
- *	68 u64	replies
+ *	VERSION		u8	LINK_VERSION
+ *	FLAGS		u8	see below
+ *	CLASS		u8	of the message, else 0
+ *	LEN		u8	bytes of the body
+ *	FROM		u32	incarnation of the sender
+ *	TO		u32	incarnation of the receiver; 0: not known, the packet is a hello
+ *	LOAD		u32	of the sender
+ *	FREE		u32	free frames of the sender
+ *	TIME		u64	pod time
+ *	SEQ		u64	sequence number of the message within its class, else 0
+ *	ACK		3 * u64 for each class: all messages up to this one have come,
+ *	REQUESTS	u32	and of those beyond: requests,
+ *	FORWARDS	u32	forwards,
+ *	REPLIES		u64	replies
  *
  * An ideal link's packets have no sequence numbers and no acknowledgements.
  */
-#include "assert.h"
 #include "le.h"
 #include "link_state.h"
+
+enum offset {
+	VERSION = 0,
+	FLAGS = 1,
+	CLASS = 2,
+	LEN = 3,
+	FROM = 4,
+	TO = 8,
+	LOAD = 12,
+	FREE = 16,
+	TIME = 20,
+	SEQ = 28,
+	ACK = 36,
+	REQUESTS = 60,
+	FORWARDS = 64,
+	REPLIES = 68,
+};
 
 enum flags {
 	FLAG_MESSAGE = 1 << 0,
 	FLAG_VOID = 1 << 1, /* the message's payload was withdrawn */
 	FLAG_IDEAL = 1 << 2,
-	FLAGS = (1 << 3) - 1,
+	FLAG_ALL = (1 << 3) - 1,
 };
 
 static uint8_t flags_of(const struct link *l, const struct msg *m)
@@ -41,79 +58,70 @@ static uint8_t flags_of(const struct link *l, const struct msg *m)
 
 uint32_t link_write(struct link *l, const struct peer *p, const struct msg *m, tidal_time now)
 {
-	struct wr w = wr_init(l->packet, sizeof(l->packet));
+	uint8_t *h = l->packet;
 
-	wr_u8(&w, LINK_VERSION);
-	wr_u8(&w, flags_of(l, m));
-	wr_u8(&w, m ? m->class : 0);
-	wr_u8(&w, m ? m->len : 0);
-	wr_u32(&w, l->incarnation);
-	wr_u32(&w, p->incarnation);
-	wr_u32(&w, l->load);
-	wr_u32(&w, l->free_frames);
-	wr_u64(&w, now);
-	wr_u64(&w, m ? m->seq : 0);
+	h[VERSION] = LINK_VERSION;
+	h[FLAGS] = flags_of(l, m);
+	h[CLASS] = m ? m->class : 0;
+	h[LEN] = m ? m->len : 0;
+	le_put32(h + FROM, l->incarnation);
+	le_put32(h + TO, p->incarnation);
+	le_put32(h + LOAD, l->load);
+	le_put32(h + FREE, l->free_frames);
+	le_put64(h + TIME, now);
+	le_put64(h + SEQ, m ? m->seq : 0);
 	for (unsigned c = 0; c < LINK_CLASSES; c++)
-		wr_u64(&w, p->lane[c].come);
-	wr_u32(&w, (uint32_t)p->lane[LINK_REQUEST].beyond);
-	wr_u32(&w, (uint32_t)p->lane[LINK_FORWARD].beyond);
-	wr_u64(&w, p->lane[LINK_REPLY].beyond);
-	if (m)
-		wr_bytes(&w, m->body, m->len);
-	ASSERT(wr_ok(&w));
-	return (uint32_t)w.len;
+		le_put64(h + ACK + 8 * c, p->lane[c].come);
+	le_put32(h + REQUESTS, (uint32_t)p->lane[LINK_REQUEST].beyond);
+	le_put32(h + FORWARDS, (uint32_t)p->lane[LINK_FORWARD].beyond);
+	le_put64(h + REPLIES, p->lane[LINK_REPLY].beyond);
+	if (m && m->len)
+		memcpy(h + LINK_HEADER, m->body, m->len);
+	return LINK_HEADER + (uint32_t)h[LEN];
 }
 
-struct header {
-	uint8_t flags, len;
-	uint32_t to_incarnation;
-};
-
 /* The bytes alone: is this a packet? */
-static int parse(const struct link *l, const void *bytes, uint32_t len, struct header *h,
-		 struct link_in *in)
+static int parse(const struct link *l, const uint8_t *h, uint32_t len, struct link_in *in)
 {
-	struct rd r = rd_init(bytes, len);
-	uint8_t version = rd_u8(&r);
+	uint8_t flags;
 
-	if (rd_ok(&r) && version != LINK_VERSION)
+	if (len > VERSION && h[VERSION] != LINK_VERSION)
 		return TIDAL_EVERSION;
-	h->flags = rd_u8(&r);
-	in->class = rd_u8(&r);
-	h->len = rd_u8(&r);
-	in->incarnation = rd_u32(&r);
-	h->to_incarnation = rd_u32(&r);
-	in->load = rd_u32(&r);
-	in->free = rd_u32(&r);
-	in->time = rd_u64(&r);
-	in->seq = rd_u64(&r);
+	if (len < LINK_HEADER || len - LINK_HEADER != h[LEN] || h[LEN] > LINK_BODY_MAX)
+		return TIDAL_EPROTO;
+	flags = h[FLAGS];
+	if ((flags & ~FLAG_ALL) || !(flags & FLAG_IDEAL) != !l->ideal)
+		return TIDAL_EPROTO;
+	in->duplicate = false;
+	in->reset = false;
+	in->message = flags & FLAG_MESSAGE;
+	in->void_payload = flags & FLAG_VOID;
+	in->class = h[CLASS];
+	in->body = in->message ? h + LINK_HEADER : NULL;
+	in->len = h[LEN];
+	in->incarnation = le_get32(h + FROM);
+	in->hello = le_get32(h + TO) == 0;
+	in->load = le_get32(h + LOAD);
+	in->free = le_get32(h + FREE);
+	in->time = le_get64(h + TIME);
+	in->seq = le_get64(h + SEQ);
 	for (unsigned c = 0; c < LINK_CLASSES; c++)
-		in->ack[c] = rd_u64(&r);
-	in->ack_bits[LINK_REQUEST] = rd_u32(&r);
-	in->ack_bits[LINK_FORWARD] = rd_u32(&r);
-	in->ack_bits[LINK_REPLY] = rd_u64(&r);
-	in->body = rd_take(&r, h->len);
-	if (!rd_ok(&r) || r.left != 0 || (h->flags & ~FLAGS) || h->len > LINK_BODY_MAX)
-		return TIDAL_EPROTO;
-	if (!(h->flags & FLAG_IDEAL) != !l->ideal)
-		return TIDAL_EPROTO;
+		in->ack[c] = le_get64(h + ACK + 8 * c);
+	in->ack_bits[LINK_REQUEST] = le_get32(h + REQUESTS);
+	in->ack_bits[LINK_FORWARD] = le_get32(h + FORWARDS);
+	in->ack_bits[LINK_REPLY] = le_get64(h + REPLIES);
 	if (in->incarnation == 0 || in->time > LINK_TIME_MAX || in->class >= LINK_CLASSES)
 		return TIDAL_EPROTO;
-	in->message = h->flags & FLAG_MESSAGE;
-	in->void_payload = h->flags & FLAG_VOID;
-	in->hello = h->to_incarnation == 0;
-	if (!in->message && (in->seq || in->class || h->len || in->void_payload))
+	if (!in->message && (in->seq || in->class || in->len || in->void_payload))
 		return TIDAL_EPROTO;
-	if (!in->message)
-		in->body = NULL;
 	return 0;
 }
 
 /* Is the packet between the incarnations that live now? */
-static int check_incarnations(const struct link *l, const struct peer *p, const struct header *h,
+static int check_incarnations(const struct link *l, const struct peer *p, uint32_t to,
 			      struct link_in *in)
 {
-	if (h->to_incarnation != 0 && h->to_incarnation != l->incarnation)
+	if (to != 0 && to != l->incarnation)
 		return TIDAL_ESTALE;
 	if (in->incarnation < p->incarnation)
 		return TIDAL_ESTALE;
@@ -166,18 +174,15 @@ int link_peek(const struct link *l, tidal_nodeid from, const void *bytes, uint32
 	      struct link_in *in)
 {
 	const struct peer *p;
-	struct header h;
 	int err;
 
 	if (from >= l->nodes || from == l->self)
 		return TIDAL_ERANGE;
-	*in = (struct link_in){ 0 };
-	err = parse(l, bytes, len, &h, in);
+	err = parse(l, bytes, len, in);
 	if (err)
 		return err;
-	in->len = h.len;
 	p = peer_at(l, from);
-	err = check_incarnations(l, p, &h, in);
+	err = check_incarnations(l, p, le_get32((const uint8_t *)bytes + TO), in);
 	if (!err)
 		err = check_acks(l, p, in);
 	if (!err && in->message)

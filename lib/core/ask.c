@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ask - the requester's side: a page is elsewhere, somebody here wants it. Whom to ask,
+ * page or vCPU (the requester's half of the decision: decide() below), and the answers.
+ */
+#include "move.h"
+#include "proto.h"
+#include "route.h"
+
+#define TRIES_BEFORE_FIND 6 /* refusals after which all nodes are asked who the owner is */
+
+static struct whereabouts at(tidal_nodeid node, uint64_t epoch)
+{
+	return (struct whereabouts){ node, epoch };
+}
+
+void proto_tell_home(struct engine *e, tidal_gfn gfn, uint64_t epoch)
+{
+	tidal_nodeid home = owners_home(e->owners, gfn);
+	struct wire m = {
+		.kind = MSG_OWNER,
+		.u.owner = { .gfn = gfn, .epoch = epoch, .owner = e->self,
+			     .order = WIRE_ORDER_PAGE },
+	};
+
+	if (home == e->self)
+		owners_note_page(e->owners, gfn, at(e->self, epoch));
+	else
+		engine_send(e, home, &m, NULL, 0);
+}
+
+void proto_unpromise(struct engine *e, struct transit *t)
+{
+	if (!t->promised)
+		return;
+	t->promised = false;
+	e->frames->promised--;
+}
+
+/* ---- asking ---- */
+
+static uint16_t clip16(uint64_t n)
+{
+	return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+}
+
+static void factors(struct engine *e, const struct wire_request *r, const struct vcpu *v,
+		    tidal_nodeid target, struct tidal_factors *f)
+{
+	*f = (struct tidal_factors){
+		.access = r->want,
+		.bytes_page = r->want == TIDAL_ZERO ? 0 : TIDAL_PAGE_SIZE,
+		.bytes_vcpu = e->params->vcpu_bytes,
+		.local_share = r->local_share,
+		.remote_share = r->remote_share,
+		.pingpong = r->pingpong,
+		.hot = hot_is(e->hot, r->gfn),
+		.load_here = r->load,
+		.load_there = e->peers[target].load,
+		.free_here = r->free,
+		.free_there = (uint32_t)min_u64(256, e->peers[target].free * UINT64_C(256) /
+							     e->frames->total),
+		.warmth = r->warmth,
+		.movable = 1,
+		.moves = v->moves,
+	};
+}
+
+/* Page or vCPU: the requester's half of the decision. The owner has the other (serve.c). */
+static void decide(struct engine *e, struct wire_request *r, tidal_nodeid target)
+{
+	const struct vcpu *v = vcpus_at(e->vcpus, r->vcpu);
+	struct tidal_factors f;
+
+	if (!move_possible(e, r->vcpu) || r->want == TIDAL_EXEC)
+		return;
+	r->flags |= WIRE_MOVABLE;
+	factors(e, r, v, target, &f);
+	e->stats->decisions++;
+	if (e->decider->ops->request(&f, decider_weights(e->decider)) == TIDAL_CHOOSE_VCPU) {
+		r->flags |= WIRE_WANTS_MOVE;
+		e->stats->decided_vcpu++;
+	}
+}
+
+static void fill_vcpu(struct engine *e, struct wire_request *r, tidal_nodeid target)
+{
+	const struct vcpu *v;
+
+	if (r->vcpu == TIDAL_VCPU_NONE)
+		return;
+	v = vcpus_at(e->vcpus, r->vcpu);
+	r->local_share = clip16(vcpu_share(v, e->self));
+	r->remote_share = clip16(vcpu_share(v, target));
+	r->warmth = clip16(sched_warmth(e->sched, e->now, r->vcpu));
+	r->moves = v->moves;
+	if (v->stalls >= VCPU_STARVING) {
+		r->flags |= WIRE_STARVING;
+		r->since = v->since;
+	}
+	if (v->pin_bound)
+		r->flags |= WIRE_PIN_BOUND;
+	if (r->want == TIDAL_READ && v->access == TIDAL_EXEC)
+		r->want = TIDAL_EXEC;
+	decide(e, r, target);
+}
+
+static void back_off(struct engine *e, struct transit *t)
+{
+	tidal_time wait = e->params->backoff_ns << (t->tries < 6 ? t->tries : 6);
+
+	t->state = SIT_BACKOFF;
+	if (t->tries < UINT8_MAX)
+		t->tries++;
+	transit_timer(e->transits, t,
+		      e->now + wait / 2 + engine_random(e, (uint32_t)min_u64(wait, UINT32_MAX)));
+}
+
+void proto_ask(struct engine *e, struct transit *t, const struct page *page)
+{
+	struct wire m = { .kind = MSG_REQUEST };
+	struct wire_request *r = &m.u.request;
+	struct whereabouts hint = owners_hinted(e->owners, t->gfn);
+	struct hop hop;
+
+	if (!frames_may_promise(e->frames) ||
+	    !pages_room(e->pages, e->frames->promised + 1)) {
+		t->state = SIT_ROOM;
+		transit_room_join(e->transits, t);
+		return;
+	}
+	transit_room_leave(e->transits, t);
+	*r = (struct wire_request){
+		.gfn = t->gfn,
+		.node = e->self,
+		.want = t->want,
+		.vcpu = sched_waiting(e->sched, SCHED_WAIT_PAGE, t->gfn),
+		.load = clip16(sched_load(e->sched)),
+		.free = clip16(engine_free_share(e)),
+		.pingpong = (uint8_t)min_u64(hot_count(e->hot, t->gfn), UINT8_MAX),
+	};
+	if (page->state == TIDAL_PAGE_SECONDARY && page->frame != TIDAL_FRAME_NONE)
+		r->held_epoch = page->epoch + 1;
+	if (!ranges_room(e->ranges))
+		r->flags |= WIRE_NO_EXTENT;
+	hop = route_next(e, r);
+	t->vcpu = r->vcpu;
+	t->known = hint.node == TIDAL_NODE_NONE ? 0 : hint.epoch + 1;
+	if (hop.node == TIDAL_NODE_NONE) {
+		back_off(e, t);
+		return;
+	}
+	r->lead = hop.lead;
+	if (hop.home_asked)
+		r->flags |= WIRE_VIA_HOME;
+	fill_vcpu(e, r, hop.node);
+	r->id = t->id = ++*e->next_id;
+	t->asked = r->want;
+	t->state = page->state == TIDAL_PAGE_SECONDARY ? SIT_UPGRADE : SIT_ASK;
+	t->promised = true;
+	e->frames->promised++;
+	transit_timer(e->transits, t, TIDAL_NEVER);
+	e->stats->requests++;
+	engine_send(e, hop.node, &m, NULL, 0);
+}
+
+/* ---- answers ---- */
+
+/* The answer that this request waits for? Anything else is stale, or made up. */
+static bool answers(const struct occasion *o, uint32_t id)
+{
+	return o->t->promised && o->t->id == id;
+}
+
+static void answered(struct engine *e, struct occasion *o, uint8_t hops)
+{
+	proto_unpromise(e, o->t);
+	transit_timer(e->transits, o->t, TIDAL_NEVER);
+	o->t->server = o->from;
+	if (hops > e->stats->forward_max)
+		e->stats->forward_max = hops;
+}
+
+CELL(on_copy)
+{
+	const struct wire_copy *c = &o->m->u.copy;
+	struct transit *t = o->t;
+	struct page *page = &o->page;
+
+	if (!answers(o, c->id))
+		return TIDAL_EPROTO;
+	if (!(c->flags & WIRE_IS_ZERO) && o->payload == TIDAL_FRAME_NONE)
+		return TIDAL_EPROTO;
+	answered(e, o, c->hops);
+	owners_hint_page(e->owners, t->gfn, at(o->from, c->epoch));
+	if (t->stale_known && epoch_newer(t->stale, c->epoch)) {
+		/* rule 5: it was invalidated before it came */
+		t->stale_known = false;
+		proto_pursue(e, t);
+		return 0;
+	}
+	t->stale_known = false;
+	t->tries = 0;
+	e->stats->copies_in++;
+	page->state = TIDAL_PAGE_SECONDARY;
+	page->epoch = c->epoch;
+	page->owner = o->from;
+	page->frame = TIDAL_FRAME_NONE;
+	if (c->flags & WIRE_IS_ZERO) {
+		e->stats->dormant_in++;
+		proto_map(e, t, page, TIDAL_FRAME_NONE, MAPPED_R);
+		return 0;
+	}
+	page->frame = o->payload;
+	proto_map(e, t, page, o->payload, MAPPED_R);
+	o->payload = TIDAL_FRAME_NONE;
+	return 0;
+}
+
+/*
+ * The page's bytes, by what came and what is here. A copy that is still here is good, whatever
+ * came with the grant: nobody can have written since without its being dropped first. So it
+ * is kept, and a zeroing instruction then runs on it instead of being skipped.
+ */
+static void take_contents(struct engine *e, struct occasion *o, uint8_t flags)
+{
+	struct page *page = &o->page;
+
+	if (page->state == TIDAL_PAGE_SECONDARY && page->frame != TIDAL_FRAME_NONE) {
+		page->state = TIDAL_PAGE_EXCLUSIVE;
+	} else if (flags & WIRE_IS_ZERO) {
+		e->stats->dormant_in++;
+		page->state = TIDAL_PAGE_DORMANT;
+		if (o->t->asked == TIDAL_ZERO)
+			o->t->want = TIDAL_ZERO; /* zeroed on behalf of that instruction: it goes first */
+	} else {
+		page->state = TIDAL_PAGE_EXCLUSIVE;
+		page->frame = o->payload;
+		o->payload = TIDAL_FRAME_NONE;
+	}
+}
+
+static bool own_is_sound(const struct occasion *o, const struct wire_own *g)
+{
+	bool has_copy = o->page.state == TIDAL_PAGE_SECONDARY;
+
+	if (!answers(o, g->id))
+		return false;
+	if (g->flags & WIRE_NO_DATA) /* a copy of a page of zeroes has no frame to write to */
+		return has_copy && o->page.frame != TIDAL_FRAME_NONE;
+	return g->flags & WIRE_IS_ZERO || o->payload != TIDAL_FRAME_NONE;
+}
+
+CELL(on_own)
+{
+	const struct wire_own *g = &o->m->u.own;
+	struct transit *t = o->t;
+	struct tidal_nodeset early = t->acks;
+
+	if (!own_is_sound(o, g))
+		return TIDAL_EPROTO;
+	answered(e, o, g->hops);
+	t->tries = 0;
+	t->stale_known = false;
+	e->stats->pages_in++;
+	take_contents(e, o, g->flags);
+	o->page.epoch = g->epoch;
+	o->page.owner = e->self;
+	engine_store(e, &o->page);
+	owners_hint_page(e->owners, t->gfn, at(e->self, g->epoch));
+	if (!(g->flags & WIRE_HOME_KNOWS))
+		proto_tell_home(e, t->gfn, g->epoch);
+	copies_expand(g->copies, e->nodes, o->from, e->self, &t->acks);
+	for (unsigned i = 0; i < NODESET_WORDS; i++)
+		t->acks.w[i] &= ~early.w[i];
+	t->epoch = g->epoch;
+	t->state = SIT_COLLECT;
+	if (nodeset_empty(&t->acks))
+		proto_pursue(e, t);
+	return 0;
+}
+
+static void tell_homes(struct engine *e, const struct extent *x)
+{
+	struct wire m = {
+		.kind = MSG_OWNER,
+		.u.owner = { .gfn = x->first << TIDAL_RANGE_SHIFT, .epoch = x->epoch,
+			     .owner = e->self, .order = (uint8_t)x->order },
+	};
+	struct tidal_nodeset homes = { { 0 } };
+	uint64_t ranges = UINT64_C(1) << x->order;
+
+	if (ranges >= e->nodes) {
+		copies_expand(copies_all(e->nodes), e->nodes, TIDAL_NODE_NONE, TIDAL_NODE_NONE,
+			      &homes);
+	} else {
+		for (uint64_t i = 0; i < ranges; i++)
+			nodeset_add(&homes, owners_home(e->owners,
+							(x->first + i) << TIDAL_RANGE_SHIFT));
+	}
+	if (nodeset_has(&homes, e->self))
+		owners_note_extent(e->owners, x->first, x->order, at(e->self, x->epoch));
+	nodeset_del(&homes, e->self);
+	engine_multicast(e, &homes, &m);
+}
+
+CELL(on_extent)
+{
+	const struct wire_extent *g = &o->m->u.extent;
+	struct extent x = { g->first, g->order, g->epoch };
+
+	if (!answers(o, g->id) || g->order > TIDAL_ORDER_MAX ||
+	    g->first >> g->order != (o->gfn >> TIDAL_RANGE_SHIFT) >> g->order ||
+	    g->first & ((UINT64_C(1) << g->order) - 1))
+		return TIDAL_EPROTO;
+	answered(e, o, g->hops);
+	o->t->tries = 0;
+	o->t->stale_known = false;
+	e->stats->extents_in++;
+	ranges_add(e->ranges, &x);
+	tell_homes(e, &x);
+	proto_pursue(e, o->t);
+	return 0;
+}
+
+/* The owner would have the vCPU come: it goes if it still waits here and may. */
+static void send_vcpu(struct engine *e, struct occasion *o, uint8_t reason)
+{
+	struct transit *t = o->t;
+	struct wire m = { .kind = MSG_MOVE_CANCEL, .u.move_cancel = { .vcpu = t->vcpu } };
+
+	if (move_go(e, t->vcpu, t->gfn, o->from)) {
+		e->stats->out_vcpu++;
+		if (reason == REFUSE_PINNED)
+			vcpus_at(e->vcpus, t->vcpu)->pin_bound = true;
+	} else {
+		engine_send(e, o->from, &m, NULL, 0);
+	}
+	proto_pursue(e, t);
+}
+
+static void report_conflict(struct engine *e, const struct occasion *o)
+{
+	engine_report(e, &(struct tidal_act_report){
+				 .what = TIDAL_REPORT_PIN_CONFLICT,
+				 .gfn = o->gfn,
+				 .vcpu = o->t->vcpu,
+				 .node = o->from,
+				 .text = "two pins on different nodes make this access impossible" });
+}
+
+CELL(on_refuse)
+{
+	const struct wire_refuse *r = &o->m->u.refuse;
+	struct transit *t = o->t;
+	struct wire_request waiting;
+
+	if (!answers(o, r->id))
+		return TIDAL_EPROTO;
+	answered(e, o, r->hops);
+	while (transit_dequeue(e->transits, t, &waiting))
+		proto_refuse(e, &waiting, REFUSE_AGAIN);
+	if (r->owner < e->nodes && r->owner != e->self)
+		owners_hint_page(e->owners, t->gfn, at(r->owner, r->epoch));
+	/* with the grant that did not come, no acknowledgements are due */
+	memset(&t->acks, 0, sizeof(t->acks));
+	if (r->reason == REFUSE_SEND_VCPU || r->reason == REFUSE_PINNED) {
+		send_vcpu(e, o, r->reason);
+		return 0;
+	}
+	if (r->reason == REFUSE_CONFLICT)
+		report_conflict(e, o);
+	e->stats->retries++;
+	back_off(e, t);
+	return 0;
+}
+
+/* Queued requests that have waited too long for a grant: what led them here was stale. */
+CELL(on_ask_timer)
+{
+	struct wire_request r;
+
+	transit_timer(e->transits, o->t, TIDAL_NEVER);
+	while (transit_dequeue(e->transits, o->t, &r))
+		proto_refuse(e, &r, REFUSE_AGAIN);
+	return 0;
+}
+
+CELL(on_ask_again)
+{
+	struct transit *t = o->t;
+	struct wire m = { .kind = MSG_FIND, .u.find = { .gfn = t->gfn } };
+	struct tidal_nodeset all;
+
+	transit_timer(e->transits, t, TIDAL_NEVER);
+	if (t->tries % TRIES_BEFORE_FIND == TRIES_BEFORE_FIND - 1 &&
+	    link_room(e->link, LINK_REQUEST, e->nodes)) {
+		copies_expand(copies_all(e->nodes), e->nodes, e->self, TIDAL_NODE_NONE, &all);
+		e->stats->finds++;
+		engine_multicast(e, &all, &m);
+		back_off(e, t); /* long enough for the answer to come */
+		return 0;
+	}
+	proto_pursue(e, t);
+	return 0;
+}
+
+CELL(on_found)
+{
+	if (!o->t || o->page.state == TIDAL_PAGE_INVALID)
+		owners_hint_page(e->owners, o->gfn, at(o->from, o->m->u.found.epoch));
+	return 0;
+}

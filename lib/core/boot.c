@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* boot - see boot.h. */
+#include "boot.h"
+
+static void own_extents(struct engine *e, tidal_gfn first, uint64_t pages)
+{
+	uint64_t at = first >> TIDAL_RANGE_SHIFT;
+	uint64_t end = (first + pages + TIDAL_RANGE_PAGES - 1) >> TIDAL_RANGE_SHIFT;
+
+	while (at < end) {
+		struct extent x = { at, 0, 0 };
+
+		while (x.order < TIDAL_ORDER_MAX && (at & (UINT64_C(1) << x.order)) == 0 &&
+		       at + (UINT64_C(2) << x.order) <= end)
+			x.order++;
+		ranges_add(e->ranges, &x);
+		at += UINT64_C(1) << x.order;
+	}
+}
+
+static void place_vcpus(struct engine *e, const struct tidal_vmap_vcpus *run)
+{
+	for (unsigned i = 0; i < run->count; i++) {
+		tidal_vcpuid v = (tidal_vcpuid)(run->first + i);
+		struct vcpu *vcpu = vcpus_at(e->vcpus, v);
+
+		vcpu->node = vcpu->ran_on = run->node;
+		vcpu->dest = TIDAL_NODE_NONE;
+		if (run->node != e->self)
+			continue;
+		vcpu->state = TIDAL_VCPU_READY;
+		e->vcpus->here++;
+		sched_ready(e->sched, e->now, v, vcpu->priority);
+	}
+}
+
+static void start(struct engine *e)
+{
+	struct guest *g = e->guest;
+
+	g->known = true;
+	g->pages = tidal_vmap_pages(&g->map);
+	g->vcpus = tidal_vmap_vcpus(&g->map);
+	for (uint32_t i = 0; i < g->map.memory_runs; i++)
+		if (g->map.memory[i].node == e->self)
+			own_extents(e, g->map.memory[i].first, g->map.memory[i].pages);
+	for (uint32_t i = 0; i < g->map.vcpu_runs; i++)
+		place_vcpus(e, &g->map.vcpu[i]);
+	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_READY,
+						     .gfn = TIDAL_GFN_NONE,
+						     .vcpu = TIDAL_VCPU_NONE,
+						     .node = e->self,
+						     .text = "the guest may start" });
+}
+
+void boot_master(struct engine *e, const struct tidal_vmap *map)
+{
+	e->guest->map = *map;
+	e->guest->total = map->memory_runs + map->vcpu_runs + map->devices;
+	e->guest->told_node = 1;
+	start(e);
+}
+
+static void piece(const struct tidal_vmap *map, uint32_t i, struct wire_map *m)
+{
+	m->index = (uint8_t)i;
+	if (i < map->memory_runs) {
+		m->kind = MAP_MEMORY;
+		m->first = map->memory[i].first;
+		m->count = map->memory[i].pages;
+		m->node = map->memory[i].node;
+	} else if (i - map->memory_runs < map->vcpu_runs) {
+		const struct tidal_vmap_vcpus *run = &map->vcpu[i - map->memory_runs];
+
+		m->kind = MAP_VCPUS;
+		m->first = run->first;
+		m->count = run->count;
+		m->node = run->node;
+	} else {
+		const struct tidal_vmap_device *d =
+			&map->device[i - map->memory_runs - map->vcpu_runs];
+
+		m->kind = MAP_DEVICE;
+		m->first = d->base;
+		m->count = d->bytes;
+		m->node = d->node;
+	}
+}
+
+void boot_tell(struct engine *e)
+{
+	struct guest *g = e->guest;
+	struct wire m = { .kind = MSG_MAP };
+
+	if (e->self != 0)
+		return;
+	while (g->told_node < e->nodes && link_room(e->link, LINK_REQUEST, 1)) {
+		piece(&g->map, g->told_piece, &m.u.map);
+		m.u.map.total = (uint8_t)g->total;
+		engine_send(e, g->told_node, &m, NULL, 0);
+		if (++g->told_piece == g->total) {
+			g->told_piece = 0;
+			g->told_node++;
+		}
+	}
+}
+
+/* Pieces come in any order: they are kept by kind, sorted by what they begin with. */
+static bool keep(struct tidal_vmap *map, const struct wire_map *m)
+{
+	uint32_t i;
+
+	switch (m->kind) {
+	case MAP_MEMORY:
+		if (map->memory_runs == TIDAL_VMAP_RUNS)
+			return false;
+		for (i = map->memory_runs++; i > 0 && map->memory[i - 1].first > m->first; i--)
+			map->memory[i] = map->memory[i - 1];
+		map->memory[i] = (struct tidal_vmap_memory){ m->first, m->count, m->node };
+		return true;
+	case MAP_VCPUS:
+		if (map->vcpu_runs == TIDAL_VMAP_RUNS || m->first > UINT16_MAX ||
+		    m->count > UINT16_MAX)
+			return false;
+		for (i = map->vcpu_runs++; i > 0 && map->vcpu[i - 1].first > m->first; i--)
+			map->vcpu[i] = map->vcpu[i - 1];
+		map->vcpu[i] = (struct tidal_vmap_vcpus){ (tidal_vcpuid)m->first,
+							  (uint16_t)m->count, m->node };
+		return true;
+	case MAP_DEVICE:
+		if (map->devices == TIDAL_VMAP_DEVICES)
+			return false;
+		map->device[map->devices++] =
+			(struct tidal_vmap_device){ m->first, m->count, m->node };
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_usable(const struct engine *e, const struct tidal_vmap *map)
+{
+	const char *why;
+
+	return tidal_vmap_check(map, e->nodes, &why) == 0 &&
+	       tidal_vmap_vcpus(map) <= e->vcpus->count;
+}
+
+int boot_on_map(struct engine *e, tidal_nodeid from, const struct wire_map *m)
+{
+	struct guest *g = e->guest;
+
+	if (from != 0 || e->self == 0 || g->known || m->index >= m->total ||
+	    m->index >= 192 || g->have[m->index / 64] >> (m->index % 64) & 1 ||
+	    (g->total && g->total != m->total))
+		return TIDAL_EPROTO;
+	g->map.size = sizeof(g->map);
+	if (!keep(&g->map, m))
+		return TIDAL_EPROTO;
+	g->have[m->index / 64] |= UINT64_C(1) << (m->index % 64);
+	g->total = m->total;
+	if (++g->got < g->total)
+		return 0;
+	if (is_usable(e, &g->map)) {
+		start(e);
+		return 0;
+	}
+	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_BAD_PEER,
+						     .error = TIDAL_EINVAL,
+						     .gfn = TIDAL_GFN_NONE,
+						     .vcpu = TIDAL_VCPU_NONE,
+						     .node = from,
+						     .text = "the master's map does not fit this node" });
+	return 0;
+}

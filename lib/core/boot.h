@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * boot - how a pod starts: the master has the initial virtual map and tells it to all
+ * others, a piece per message; whoever has all of it marks its part of memory dormant (a few extents,
+ * however large the guest is), makes its vCPUs ready, and reports that it is ready.
+ */
+#ifndef TIDAL_CORE_BOOT_H
+#define TIDAL_CORE_BOOT_H
+
+#include "engine.h"
+
+/* The master's own start. */
+void boot_master(struct engine *e, const struct tidal_vmap *map);
+/* Master: send what is still to be told, as far as there is room. */
+void boot_tell(struct engine *e);
+int boot_on_map(struct engine *e, tidal_nodeid from, const struct wire_map *m);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* core - the public face: init, push, pull. What events mean is in core_events.c. */
+#include "boot.h"
+#include "core_state.h"
+#include "params.h"
+#include "proto.h"
+
+#define ALIGN 64
+#define BACKGROUND_ZEROING 1 /* frames that are zeroed in the background at a time */
+
+void core_engine(struct tidal_core *core, tidal_time now, struct engine *e)
+{
+	*e = (struct engine){
+		.params = &core->params,
+		.self = core->params.node,
+		.nodes = core->params.nodes,
+		.now = now,
+		.stats = &core->stats,
+		.actq = &core->actq,
+		.link = REL(core, link),
+		.pages = &core->pages,
+		.ranges = &core->ranges,
+		.owners = &core->owners,
+		.frames = &core->frames,
+		.transits = &core->transits,
+		.vcpus = &core->vcpus,
+		.sched = REL(core, sched),
+		.hot = &core->hot,
+		.guest = &core->guest,
+		.vmm = &core->vmm,
+		.capacity = &core->capacity,
+		.devices = &core->devices,
+		.decider = &core->decider,
+		.peers = REL(core, peers),
+		.next_id = &core->next_id,
+		.random = &core->random,
+	};
+}
+
+void core_engine_const(const struct tidal_core *core, struct engine *e)
+{
+	core_engine((struct tidal_core *)(uintptr_t)core, core->now, e);
+}
+
+/* ---- init ---- */
+
+static void lay_out(struct arena *a, const struct tidal_params *p, struct tidal_core *core)
+{
+	struct tidal_core measured;
+	struct tidal_core *c = core ? core : &measured;
+	const struct link_config link = {
+		.nodes = p->nodes, .self = p->node, .incarnation = p->incarnation,
+		.messages = p->messages, .rto_ns = p->rto_ns, .seed = p->seed,
+		.ideal = p->flags & TIDAL_PARAM_IDEAL_LINK,
+	};
+	const struct frames_config frames = { p->frames, p->landing, p->reserve, p->low, p->high };
+	const struct owners_config owners = { p->homes, p->hints, p->nodes, p->node };
+	void *l = link_init(a, &link);
+	void *s = sched_init(a, p->topology, p->vcpus, p->slice_ns);
+	void *peers = arena_take(a, p->nodes * sizeof(struct peer), ALIGN);
+
+	pages_init(&c->pages, a, p->frames, p->nodes, p->node);
+	ranges_init(&c->ranges, a, p->ranges);
+	owners_init(&c->owners, a, &owners);
+	frames_init(&c->frames, a, &frames);
+	transits_init(&c->transits, a, p->transits);
+	vcpus_init(&c->vcpus, a, p->vcpus, p->vcpu_slots);
+	if (!a->base)
+		return;
+	c->link = rel_to(c, l);
+	c->sched = rel_to(c, s);
+	c->peers = rel_to(c, peers);
+}
+
+size_t tidal_core_footprint(const struct tidal_params *params)
+{
+	struct tidal_params p;
+	struct arena a = { NULL, sizeof(struct tidal_core) };
+	const char *why;
+
+	if (params_import(&p, params) || tidal_params_check(&p, &why))
+		return 0;
+	lay_out(&a, &p, NULL);
+	return a.used;
+}
+
+int tidal_core_init(void *mem, size_t bytes, const struct tidal_params *params,
+		    struct tidal_core **out)
+{
+	struct arena a = { mem, sizeof(struct tidal_core) };
+	struct tidal_core *core = mem;
+	struct tidal_params p;
+	struct engine e;
+	const char *why;
+	int err = params_import(&p, params);
+
+	if (!err)
+		err = tidal_params_check(&p, &why);
+	if (err)
+		return err;
+	if (!mem || (uintptr_t)mem % ALIGN)
+		return TIDAL_EINVAL;
+	if (bytes < tidal_core_footprint(params))
+		return TIDAL_ENOMEM;
+	lay_out(&a, &p, core);
+	core->random = p.seed;
+	core->paused = true;
+	core->decider.ops = p.policy ? p.policy : tidal_policy_cost();
+	core->decider.weights = p.policy_data;
+	core->capacity.retry_at = TIDAL_NEVER;
+	policy_compile(&core->decider.tables, p.weights);
+	core->params = p;
+	core->params.vmap = NULL;
+	core->params.topology = NULL;
+	core->params.weights = NULL;
+	core_engine(core, 0, &e);
+	sched_pause(e.sched, true);
+	if (p.vmap)
+		boot_master(&e, p.vmap);
+	*out = core;
+	return 0;
+}
+
+/* ---- push ---- */
+
+/* The most messages that one event may cause: a fan-out, a queue served, and small change. */
+static uint32_t most_messages(const struct engine *e)
+{
+	return 2u * e->nodes + 24;
+}
+
+int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_event *event)
+{
+	struct engine e;
+	int err;
+
+	core_engine(core, now > core->now ? now : core->now, &e);
+	if (!actq_room(e.actq))
+		return TIDAL_EAGAIN;
+	if (event->kind == TIDAL_EV_MESSAGE) {
+		err = core_message(&e, &event->u.message);
+	} else {
+		if (!link_room(e.link, LINK_REQUEST, most_messages(&e)) &&
+		    event->kind != TIDAL_EV_HOST_DONE && event->kind != TIDAL_EV_TICK)
+			return TIDAL_EAGAIN;
+		if (!link_room(e.link, LINK_REPLY, most_messages(&e)))
+			return event->kind == TIDAL_EV_TICK ? 0 : TIDAL_EAGAIN;
+		err = core_event(&e, core, event);
+	}
+	if (err)
+		return err;
+	core->now = e.now;
+	if (!e.guest->known)
+		return 0;
+	boot_tell(&e);
+	core_settled(&e);
+	if (link_room(e.link, LINK_FORWARD, most_messages(&e))) {
+		proto_poked(&e);
+		proto_capacity(&e);
+	}
+	link_pressure(e.link, sched_load(e.sched), frames_free(e.frames) > e.frames->reserve ?
+						    frames_free(e.frames) - e.frames->reserve : 0);
+	return 0;
+}
+
+/* ---- pull ---- */
+
+/* Frames for the driver to receive into: dirty ones first, they are overwritten anyway. */
+static bool pull_post(struct engine *e, struct tidal_action *action)
+{
+	tidal_frame frame;
+
+	if (e->frames->posted >= e->frames->landing)
+		return false;
+	frame = frames_take_dirty(e->frames);
+	if (frame == TIDAL_FRAME_NONE)
+		frame = frames_take_zeroed(e->frames);
+	if (frame == TIDAL_FRAME_NONE)
+		return false;
+	e->frames->posted++;
+	*action = (struct tidal_action){ .kind = TIDAL_ACT_POST, .u.frame = { 0, frame } };
+	return true;
+}
+
+static bool pull_send(struct engine *e, struct tidal_action *action)
+{
+	struct link_out out;
+
+	if (!link_next(e->link, e->now, &out, e->stats))
+		return false;
+	*action = (struct tidal_action){
+		.kind = TIDAL_ACT_SEND,
+		.u.send = { .to = out.to, .payload = out.payload.kind, .len = out.len,
+			    .header = out.header, .buf = out.payload.buf,
+			    .payload_len = out.payload.len, .gfn = out.payload.gfn },
+	};
+	return true;
+}
+
+static bool pull_run(struct engine *e, struct tidal_action *action)
+{
+	struct vcpu *vcpu;
+	tidal_vcpuid v;
+	uint16_t hthread;
+
+	if (!sched_next(e->sched, e->now, &v, &hthread))
+		return false;
+	vcpu = vcpus_at(e->vcpus, v);
+	*action = (struct tidal_action){
+		.kind = TIDAL_ACT_RUN,
+		.u.vcpu = { .vcpu = v, .hthread = hthread, .resume = vcpu->resume,
+			    .value = vcpu->value,
+			    .watch = e->params->flags & TIDAL_PARAM_RETIRE_EVENTS &&
+				     (vcpu->stalls || vcpu->held || vcpu->moved) },
+	};
+	vcpu->state = TIDAL_VCPU_RUNNING;
+	vcpu->resume = TIDAL_RESUME_RETRY;
+	vcpu->stop_asked = false;
+	vcpu->ran_on = e->self;
+	vcpu->ran_at = e->now;
+	e->stats->runs++;
+	return true;
+}
+
+/* Paused: tell those that run to stop. */
+static bool pull_stop(struct engine *e, struct tidal_core *core, struct tidal_action *action)
+{
+	for (; core->paused && core->stop_cursor < e->guest->vcpus; core->stop_cursor++) {
+		struct vcpu *vcpu = vcpus_at(e->vcpus, core->stop_cursor);
+
+		if (vcpu->state != TIDAL_VCPU_RUNNING || vcpu->stop_asked)
+			continue;
+		vcpu->stop_asked = true;
+		*action = (struct tidal_action){ .kind = TIDAL_ACT_STOP,
+						 .u.vcpu = { .vcpu = core->stop_cursor } };
+		return true;
+	}
+	return false;
+}
+
+/* Zeroing in the background, when there is nothing else to do. */
+static bool pull_zero(struct engine *e, struct tidal_action *action)
+{
+	tidal_frame frame;
+
+	if (e->frames->zeroing >= BACKGROUND_ZEROING || e->transits->room_first)
+		return false;
+	frame = frames_take_dirty(e->frames);
+	if (frame == TIDAL_FRAME_NONE)
+		return false;
+	e->frames->zeroing++;
+	*action = (struct tidal_action){ .kind = TIDAL_ACT_ZERO,
+					 .u.frame = { tag(TOKEN_ZERO, frame), frame } };
+	return true;
+}
+
+int tidal_core_pull(struct tidal_core *core, struct tidal_action *action)
+{
+	struct engine e;
+
+	core_engine(core, core->now, &e);
+	if (actq_take(e.actq, action))
+		return 1;
+	core_settled(&e);
+	return actq_take(e.actq, action) || pull_post(&e, action) || pull_send(&e, action) ||
+	       pull_stop(&e, core, action) || pull_run(&e, action) || pull_zero(&e, action);
+}
+
+tidal_time tidal_core_deadline(const struct tidal_core *core)
+{
+	struct engine e;
+	tidal_time when;
+
+	core_engine_const(core, &e);
+	when = min_u64(link_deadline(e.link), transits_deadline(e.transits));
+	when = min_u64(when, sched_deadline(e.sched));
+	return min_u64(when, proto_capacity_deadline(&e));
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * core_message - from a packet to what happens: the link looks at it, the codec reads it,
+ * and a table says whose it is.
+ */
+#include "boot.h"
+#include "core_state.h"
+#include "devices.h"
+#include "move.h"
+#include "proto.h"
+
+/* ---- whose is it ---- */
+
+typedef int (*message_fn)(struct engine *, tidal_nodeid from, const struct wire *,
+			  const struct tidal_ev_message *, tidal_frame *payload);
+
+#define HANDLER(name)                                                                         \
+	static int name(struct engine *e, tidal_nodeid from, const struct wire *m,            \
+			const struct tidal_ev_message *ev, tidal_frame *payload)
+
+/* Everything about one page goes to the table in proto.c. The gfn is the first field of all. */
+HANDLER(of_page)
+{
+	static const uint8_t happening[MSG_MAX] = {
+		[MSG_REQUEST] = HAP_REQUEST, [MSG_COPY] = HAP_COPY, [MSG_OWN] = HAP_OWN,
+		[MSG_EXTENT] = HAP_EXTENT, [MSG_REFUSE] = HAP_REFUSE,
+		[MSG_INVALIDATE] = HAP_INVALIDATE, [MSG_INVALIDATED] = HAP_INVALIDATED,
+		[MSG_FIND] = HAP_FIND, [MSG_FOUND] = HAP_FOUND, [MSG_OFFER] = HAP_OFFER,
+		[MSG_ANSWER] = HAP_ANSWER, [MSG_GIVE] = HAP_GIVE,
+	};
+	struct occasion o = { .gfn = m->u.find.gfn, .m = m, .from = from, .payload = *payload };
+	int err;
+
+	(void)ev;
+	if (o.gfn >= e->guest->pages)
+		return TIDAL_EPROTO;
+	err = proto_happen(e, happening[m->kind], &o);
+	*payload = o.payload;
+	return err;
+}
+
+HANDLER(of_home)
+{
+	const struct wire_owner *w = &m->u.owner;
+	struct whereabouts at = { w->owner, w->epoch };
+	uint64_t first = w->gfn >> TIDAL_RANGE_SHIFT;
+
+	(void)from;
+	(void)ev;
+	(void)payload;
+	if (w->gfn >= e->guest->pages || w->owner >= e->nodes)
+		return TIDAL_EPROTO;
+	if (w->order == WIRE_ORDER_PAGE)
+		owners_note_page(e->owners, w->gfn, at);
+	else if (w->order <= TIDAL_ORDER_MAX && !(first & ((UINT64_C(1) << w->order) - 1)))
+		owners_note_extent(e->owners, first, w->order, at);
+	else
+		return TIDAL_EPROTO;
+	return 0;
+}
+
+HANDLER(of_vcpu)
+{
+	(void)payload;
+	switch (m->kind) {
+	case MSG_MOVE_ASK:
+		return move_on_ask(e, from, &m->u.move_ask);
+	case MSG_MOVE_ANSWER:
+		return move_on_answer(e, from, &m->u.move_answer);
+	case MSG_MOVE_CANCEL:
+		return move_on_cancel(e, &m->u.move_cancel);
+	case MSG_VCPU:
+		return move_on_vcpu(e, from, &m->u.vcpu, ev->buf,
+				    ev->payload == TIDAL_PAYLOAD_VCPU ? ev->payload_len : 0);
+	default:
+		return move_on_at(e, &m->u.vcpu_at);
+	}
+}
+
+HANDLER(of_device)
+{
+	(void)ev;
+	(void)payload;
+	if (m->kind == MSG_IO_ASK)
+		return devices_on_ask(e, from, &m->u.io_ask);
+	return devices_on_answer(e, &m->u.io_answer);
+}
+
+HANDLER(of_boot)
+{
+	(void)ev;
+	(void)payload;
+	return boot_on_map(e, from, &m->u.map);
+}
+
+static const message_fn handlers[MSG_MAX] = {
+	[MSG_REQUEST] = of_page, [MSG_COPY] = of_page, [MSG_OWN] = of_page,
+	[MSG_EXTENT] = of_page, [MSG_REFUSE] = of_page, [MSG_INVALIDATE] = of_page,
+	[MSG_INVALIDATED] = of_page, [MSG_FIND] = of_page, [MSG_FOUND] = of_page,
+	[MSG_OFFER] = of_page, [MSG_ANSWER] = of_page, [MSG_GIVE] = of_page,
+	[MSG_OWNER] = of_home,
+	[MSG_MOVE_ASK] = of_vcpu, [MSG_MOVE_ANSWER] = of_vcpu, [MSG_MOVE_CANCEL] = of_vcpu,
+	[MSG_VCPU] = of_vcpu, [MSG_VCPU_AT] = of_vcpu,
+	[MSG_IO_ASK] = of_device, [MSG_IO_ANSWER] = of_device,
+	[MSG_MAP] = of_boot,
+};
+
+/* ---- the way in ---- */
+
+/* The payload that nobody kept goes back. */
+static void give_back(struct engine *e, const struct tidal_ev_message *ev, tidal_frame frame,
+		      bool vcpu_kept)
+{
+	if (frame != TIDAL_FRAME_NONE)
+		frames_put_dirty(e->frames, frame);
+	if (ev->payload == TIDAL_PAYLOAD_VCPU && !vcpu_kept)
+		actq_add(e->actq, TIDAL_ACT_BUF_FREE)->u.buf.buf = ev->buf;
+}
+
+/* Is there room for what this message may cause? */
+static bool has_room(const struct engine *e, const struct wire *m)
+{
+	bool request = wire_class(m->kind) == LINK_REQUEST;
+
+	return link_room(e->link, request ? LINK_FORWARD : LINK_REPLY, 2u * e->nodes + 24);
+}
+
+static int handle(struct engine *e, const struct tidal_ev_message *ev, struct wire *m,
+		  bool void_payload, tidal_frame *payload)
+{
+	if (void_payload && m->kind == MSG_COPY) {
+		/* the copy was out of date before it could be sent again: as if refused */
+		const struct wire_copy c = m->u.copy;
+
+		m->kind = MSG_REFUSE;
+		m->u.refuse = (struct wire_refuse){ .gfn = c.gfn, .id = c.id, .hops = c.hops,
+						    .reason = REFUSE_AGAIN,
+						    .owner = TIDAL_NODE_NONE };
+	}
+	if (!e->guest->known && m->kind != MSG_MAP)
+		return TIDAL_EAGAIN;
+	if (!has_room(e, m))
+		return TIDAL_EAGAIN;
+	return handlers[m->kind](e, ev->from, m, ev, payload);
+}
+
+static void report_bad(struct engine *e, tidal_nodeid from, const char *what)
+{
+	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_BAD_PEER,
+						     .error = TIDAL_EPROTO,
+						     .gfn = TIDAL_GFN_NONE,
+						     .vcpu = TIDAL_VCPU_NONE,
+						     .node = from,
+						     .text = what });
+}
+
+/* Deliver the message in this packet. 0: done with; TIDAL_EAGAIN: let it be repeated. */
+static int deliver(struct engine *e, const struct tidal_ev_message *ev, const struct link_in *in,
+		   tidal_frame *payload)
+{
+	struct wire m;
+	int err;
+
+	if (!wire_decode(&m, in->body, in->len)) {
+		report_bad(e, ev->from, "undecodable");
+		return 0;
+	}
+	err = handle(e, ev, &m, in->void_payload, payload);
+	if (err == TIDAL_EPROTO) {
+		report_bad(e, ev->from, wire_name(m.kind));
+		return 0;
+	}
+	return err;
+}
+
+static bool is_sound(const struct engine *e, const struct tidal_ev_message *ev)
+{
+	switch (ev->payload) {
+	case TIDAL_PAYLOAD_NONE:
+	case TIDAL_PAYLOAD_VCPU:
+		return true;
+	case TIDAL_PAYLOAD_PAGE:
+		return ev->buf < e->frames->fresh && e->frames->posted > 0 &&
+		       ev->payload_len == TIDAL_PAGE_SIZE;
+	default:
+		return false;
+	}
+}
+
+int core_message(struct engine *e, const struct tidal_ev_message *ev)
+{
+	struct link_in in;
+	tidal_frame payload = TIDAL_FRAME_NONE;
+	bool vcpu_kept = false;
+	int err;
+
+	if (!is_sound(e, ev))
+		return TIDAL_EINVAL;
+	err = link_peek(e->link, ev->from, ev->bytes, ev->len, &in);
+	if (err == TIDAL_ESTALE)
+		link_stale(e->link, e->now, ev->from, &in);
+	if (err)
+		return err;
+	if (in.time > e->now)
+		e->now = in.time; /* rule 21: what a message causes is later than the message */
+	e->peers[ev->from].heard = true;
+	e->peers[ev->from].free = in.free;
+	e->peers[ev->from].load = in.load;
+	if (ev->payload == TIDAL_PAYLOAD_PAGE) {
+		payload = ev->buf;
+		e->frames->posted--;
+	}
+	err = in.reset ? TIDAL_EAGAIN : 0; /* first settle what is lost with the old incarnation */
+	if (!err && in.body) {
+		uint64_t in_before = e->stats->vcpus_in;
+
+		err = deliver(e, ev, &in, &payload);
+		vcpu_kept = e->stats->vcpus_in != in_before;
+	}
+	if (err)
+		link_refuse(e->link, e->now, ev->from, &in);
+	else
+		link_accept(e->link, e->now, ev->from, &in, e->stats);
+	give_back(e, ev, payload, vcpu_kept);
+	return 0;
+}
+
+/* ---- settled ---- */
+
+static void settle_page(struct engine *e, const struct link_settled *s)
+{
+	if (s->payload.kind == TIDAL_PAYLOAD_PAGE) {
+		e->frames->departing--;
+		engine_free(e, s->payload.buf, false);
+		if (e->transits->room_first)
+			e->capacity->retry_at = e->now;
+	}
+	if (s->lost)
+		engine_report(e, &(struct tidal_act_report){
+					 .what = TIDAL_REPORT_PAGE_LOST,
+					 .error = TIDAL_EPEER,
+					 .gfn = s->cookie & ((UINT64_C(1) << 56) - 1),
+					 .vcpu = TIDAL_VCPU_NONE,
+					 .node = s->to,
+					 .text = "its node restarted" });
+}
+
+void core_settled(struct engine *e)
+{
+	struct link_settled s;
+
+	while (actq_used(e->actq) + 4 < ACTQ_SIZE && link_settled(e->link, &s)) {
+		if (s.cookie >> 56 == COOKIE_OWN)
+			settle_page(e, &s);
+		else if (s.cookie >> 56 == COOKIE_VCPU)
+			move_on_settled(e, (tidal_vcpuid)s.cookie, s.to, s.lost);
+	}
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* digest - see digest.h. Sets are summed, so that their order in memory does not matter. */
+#include "digest.h"
+
+struct digest {
+	uint64_t base;
+	const struct engine *e;
+};
+
+static uint64_t fold(uint64_t h, uint64_t x)
+{
+	return mix64(h ^ x);
+}
+
+static uint64_t relative(const struct digest *d, uint64_t epoch)
+{
+	return (epoch - d->base) & EPOCH_MASK;
+}
+
+static uint64_t of_page(const struct digest *d, const struct page *page)
+{
+	uint64_t h = fold(1, page->gfn);
+
+	h = fold(h, page->state | page->map << 4 | (uint64_t)page->used << 8 |
+			    (uint64_t)page->everywhere << 9 | (uint64_t)page->owner << 16);
+	h = fold(h, page->frame == TIDAL_FRAME_NONE);
+	h = fold(h, relative(d, page->epoch));
+	return fold(h, pages_copies(d->e->pages, page));
+}
+
+static uint64_t of_request(const struct digest *d, const struct wire_request *r)
+{
+	uint64_t h = fold(2, r->gfn);
+
+	h = fold(h, r->held_epoch ? relative(d, r->held_epoch - 1) + 1 : 0);
+	h = fold(h, r->lead ? relative(d, r->lead - 1) + 1 : 0);
+	h = fold(h, r->node | (uint64_t)r->vcpu << 16 | (uint64_t)r->want << 32 |
+			    (uint64_t)r->flags << 40 | (uint64_t)r->hops << 48);
+	return h;
+}
+
+static uint64_t of_nodes(uint64_t h, const struct tidal_nodeset *s)
+{
+	for (unsigned i = 0; i < NODESET_WORDS; i++)
+		h = s->w[i] ? fold(h + i, s->w[i]) : h;
+	return h;
+}
+
+static uint64_t of_transit(const struct digest *d, const struct transit *t)
+{
+	const struct queued *q = (const struct queued *)((const char *)d->e->transits +
+							  d->e->transits->queued);
+	uint64_t h = fold(3, t->gfn);
+
+	h = fold(h, t->state | t->want << 8 | t->after << 16 | (uint64_t)t->prot << 24 |
+			    (uint64_t)t->promised << 32 | (uint64_t)t->drop_due << 33 |
+			    (uint64_t)t->skip << 34 | (uint64_t)t->in_room << 35 |
+			    (uint64_t)t->stale_known << 36 | (uint64_t)t->asked << 40 |
+			    (uint64_t)(t->timer != TIDAL_NEVER) << 48);
+	h = fold(h, t->promised ? *d->e->next_id - t->id : 0);
+	h = fold(h, t->known ? relative(d, t->known - 1) + 1 : 0);
+	h = fold(h, t->stale_known ? relative(d, t->stale) : 0);
+	h = fold(h, t->state == SIT_COLLECT || t->state == SIT_LEAVING ? relative(d, t->epoch) : 0);
+	h = fold(h, t->drop_to != TIDAL_NODE_NONE ? relative(d, t->drop_epoch) : 0);
+	h = fold(h, t->drop_to | (uint64_t)t->peer << 16 | (uint64_t)t->vcpu << 32 |
+			    (uint64_t)t->hold_vcpu << 48);
+	h = fold(h, (t->frame != TIDAL_FRAME_NONE) | (uint64_t)(t->tries > 6 ? 6 : t->tries) << 8);
+	h = of_nodes(h, &t->acks);
+	if (t->state == SIT_LOWERING || t->state == SIT_LEAVING)
+		h = fold(h, of_request(d, &t->serving));
+	for (uint32_t n = t->queue; n; n = q[n - 1].next)
+		h = fold(h, of_request(d, &q[n - 1].request));
+	return h;
+}
+
+static uint64_t of_table(const struct digest *d, const struct table *t, uint64_t h, bool epochs)
+{
+	uint64_t sum = 0;
+	struct entry e;
+
+	for (uint32_t i = 0; i < t->size; i++)
+		if (table_at(t, i, &e))
+			sum += fold(fold(h, e.a), epochs ? relative(d, e.b) : e.b);
+	return sum;
+}
+
+static uint64_t of_hints(const struct digest *d)
+{
+	const struct owners *o = d->e->owners;
+	const struct entry *page = (const struct entry *)((const char *)o + o->hints);
+	const struct entry *range = (const struct entry *)((const char *)o + o->range_hints);
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < o->hints_size; i++) {
+		if (page[i].a)
+			sum += fold(fold(4, page[i].a), relative(d, page[i].b));
+		if (range[i].a)
+			sum += fold(fold(5, range[i].a), relative(d, range[i].b));
+	}
+	return sum;
+}
+
+static uint64_t of_vcpu(const struct vcpu *v)
+{
+	uint64_t h = fold(6, v->state | v->resume << 8 | v->access << 16 | v->moved << 24 |
+				     (uint64_t)v->pin_bound << 25 | (uint64_t)v->stop_asked << 26 |
+				     (uint64_t)v->go << 27 |
+				     (uint64_t)(v->stalls > VCPU_STARVING ? VCPU_STARVING :
+									    v->stalls) << 32);
+
+	h = fold(h, v->node | (uint64_t)v->dest << 16 | (uint64_t)(v->held != 0) << 32);
+	return fold(h, v->state == TIDAL_VCPU_STALLED ? v->gfn : 0);
+}
+
+static uint64_t of_vmm(const struct vmm *vmm)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < VMM_WAITERS; i++)
+		if (vmm->waiter[i].used)
+			sum += fold(fold(7, vmm->waiter[i].gfn),
+				    vmm->waiter[i].access | vmm->waiter[i].poked << 8);
+	for (unsigned i = 0; i < vmm->pins_used; i++)
+		sum += fold(fold(8, vmm->pin[i].gfn), vmm->pin[i].count);
+	return sum;
+}
+
+uint64_t digest_core(const struct tidal_core *core, uint64_t base)
+{
+	struct engine e;
+	struct digest d = { base, &e };
+	const struct frames *f = &core->frames;
+	struct entry raw;
+	struct page page;
+	uint64_t h, sum = 0;
+
+	core_engine_const(core, &e);
+	for (uint32_t i = 0; i < e.pages->table.size; i++)
+		if (table_at(&e.pages->table, i, &raw) &&
+		    pages_get(e.pages, (raw.a & ((UINT64_C(1) << 35) - 1)) - 1, &page))
+			sum += of_page(&d, &page);
+	for (uint32_t i = 1; i <= e.transits->fresh; i++)
+		if (transit_at(e.transits, i)->state != SIT_INVALID)
+			sum += of_transit(&d, transit_at(e.transits, i));
+	sum += of_table(&d, &core->ranges.table, 9, true);
+	sum += of_table(&d, &core->owners.pages, 10, true);
+	sum += of_table(&d, &core->owners.ranges, 11, true);
+	sum += of_hints(&d) + of_vmm(&core->vmm);
+	h = fold(sum, core->guest.known);
+	for (uint32_t i = 0; i < core->guest.vcpus; i++)
+		h = fold(h, of_vcpu(vcpus_at(e.vcpus, (tidal_vcpuid)i)));
+	h = fold(h, f->zeroed | (uint64_t)frames_to_zero(f) << 32);
+	h = fold(h, f->posted | (uint64_t)f->departing << 24 | (uint64_t)f->zeroing << 48);
+	h = fold(h, core->vcpus.promised | (uint64_t)core->paused << 32 |
+			    (uint64_t)core->capacity.leaving << 40);
+	h = of_nodes(h, &core->capacity.refused);
+	h = fold(h, link_pending(e.link));
+	return sched_digest(e.sched, h);
+}
+
+static uint64_t older(uint64_t epoch, uint64_t least)
+{
+	return epoch_newer(least, epoch) ? epoch : least;
+}
+
+uint64_t digest_oldest(const struct tidal_core *core, uint64_t least)
+{
+	struct engine e;
+	struct entry raw;
+	struct page page;
+
+	core_engine_const(core, &e);
+	for (uint32_t i = 0; i < e.pages->table.size; i++)
+		if (table_at(&e.pages->table, i, &raw) &&
+		    pages_get(e.pages, (raw.a & ((UINT64_C(1) << 35) - 1)) - 1, &page))
+			least = older(page.epoch, least);
+	for (uint32_t i = 0; i < e.owners->pages.size; i++)
+		if (table_at(&e.owners->pages, i, &raw))
+			least = older(raw.b, least);
+	for (uint32_t i = 1; i <= e.transits->fresh; i++) {
+		const struct transit *t = transit_at(e.transits, i);
+
+		if (t->state != SIT_INVALID && t->stale_known)
+			least = older(t->stale, least);
+	}
+	return least;
+}
+
+uint64_t tidal_core_digest(const struct tidal_core *core)
+{
+	return digest_core(core, 0);
+}

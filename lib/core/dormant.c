@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dormant - conversion: a dormant page gets a frame of this node; and what is done
+ * when there is none (strategies (a), (b) and (d)).
+ */
+#include "move.h"
+#include "proto.h"
+
+/* Which strategy? (b) and (d) both wait here; eviction is proto_capacity()'s. */
+static void node_is_full(struct engine *e, struct transit *t)
+{
+	tidal_vcpuid v = sched_waiting(e->sched, SCHED_WAIT_PAGE, t->gfn);
+	tidal_nodeid best = proto_roomiest(e);
+	struct tidal_full_factors f = {
+		.waiting = e->transits->room_count,
+		.coming = e->frames->departing + e->frames->zeroing + e->capacity->leaving,
+		.bytes_vcpu = e->params->vcpu_bytes,
+		.load_here = sched_load(e->sched),
+	};
+
+	e->stats->full_waits++;
+	if (v == TIDAL_VCPU_NONE || best == TIDAL_NODE_NONE || !move_possible(e, v))
+		return;
+	f.movable = 1;
+	f.best_free = e->peers[best].free;
+	f.load_there = e->peers[best].load;
+	f.local_share = vcpu_share(vcpus_at(e->vcpus, v), e->self);
+	if (e->decider->ops->full(&f, decider_weights(e->decider)) == TIDAL_FULL_SEND_VCPU)
+		move_ask(e, v, best);
+}
+
+static void wait_for_frame(struct engine *e, struct transit *t)
+{
+	bool first = t->state != SIT_FRAME;
+
+	t->state = SIT_FRAME;
+	transit_room_join(e->transits, t);
+	if (first)
+		node_is_full(e, t);
+}
+
+void proto_convert(struct engine *e, struct transit *t, struct page *page)
+{
+	tidal_frame frame;
+
+	if (!engine_page_room(e, page) || !frames_may_convert(e->frames)) {
+		wait_for_frame(e, t);
+		return;
+	}
+	transit_room_leave(e->transits, t);
+	e->capacity->full_reported = false;
+	e->stats->conversions++;
+	frame = frames_take_zeroed(e->frames);
+	if (frame != TIDAL_FRAME_NONE) {
+		page->state = TIDAL_PAGE_EXCLUSIVE;
+		proto_map(e, t, page, frame, MAPPED_RW);
+		return;
+	}
+	/* none is clean: one is zeroed on the spot */
+	t->frame = frames_take_dirty(e->frames);
+	t->state = SIT_ZEROING;
+	e->frames->zeroing++;
+	e->stats->zeroed_late++;
+	if (page->map == UNMAPPED)
+		engine_store(e, page); /* keeps its place in the page table */
+	*actq_add(e->actq, TIDAL_ACT_ZERO) = (struct tidal_action){
+		.kind = TIDAL_ACT_ZERO,
+		.u.frame = { tag(TOKEN_PAGE, t->gfn), t->frame },
+	};
+}
+
+/* Frames have come free: those who wait for one look again. */
+CELL(on_frames)
+{
+	struct transit *t = o->t;
+
+	if (t->state == SIT_ROOM) {
+		if (!frames_may_promise(e->frames) ||
+		    !pages_room(e->pages, e->frames->promised + 1))
+			return 0;
+		transit_room_leave(e->transits, t);
+	}
+	if (t->state == SIT_FRAME && !engine_waiting(e, t->gfn))
+		transit_room_leave(e->transits, t);
+	proto_pursue(e, t);
+	return 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* engine - see engine.h. */
+#include "engine.h"
+
+void engine_send(struct engine *e, tidal_nodeid to, const struct wire *m,
+		 const struct link_payload *payload, uint64_t cookie)
+{
+	uint8_t body[LINK_BODY_MAX];
+	uint32_t len = wire_encode(m, body);
+
+	ASSERT(to != e->self && to < e->nodes);
+	link_queue(e->link, to, wire_class(m->kind), body, len, payload, cookie);
+}
+
+void engine_multicast(struct engine *e, const struct tidal_nodeset *to, const struct wire *m)
+{
+	for (unsigned n = nodeset_next(to, 0); n < e->nodes; n = nodeset_next(to, n + 1))
+		engine_send(e, (tidal_nodeid)n, m, NULL, 0);
+}
+
+void engine_report(struct engine *e, const struct tidal_act_report *r)
+{
+	actq_add(e->actq, TIDAL_ACT_REPORT)->u.report = *r;
+}
+
+void engine_page(const struct engine *e, tidal_gfn gfn, struct page *page)
+{
+	uint64_t epoch;
+	bool untouched;
+
+	if (pages_get(e->pages, gfn, page))
+		return;
+	*page = (struct page){
+		.gfn = gfn,
+		.state = TIDAL_PAGE_INVALID,
+		.frame = TIDAL_FRAME_NONE,
+		.owner = e->self,
+	};
+	if (ranges_has(e->ranges, gfn, &epoch, &untouched)) {
+		page->state = TIDAL_PAGE_DORMANT;
+		page->epoch = epoch;
+	}
+}
+
+bool engine_page_room(const struct engine *e, const struct page *page)
+{
+	struct page old;
+
+	if (pages_get(e->pages, page->gfn, &old))
+		return true;
+	return pages_room(e->pages, e->frames->promised + 1) && ranges_room(e->ranges);
+}
+
+void engine_store(struct engine *e, const struct page *page)
+{
+	uint64_t epoch;
+	bool untouched;
+
+	if (ranges_has(e->ranges, page->gfn, &epoch, &untouched) && untouched)
+		ranges_touch(e->ranges, page->gfn);
+	pages_put(e->pages, page);
+}
+
+void engine_forget(struct engine *e, tidal_gfn gfn)
+{
+	struct page gone = { .gfn = gfn, .frame = TIDAL_FRAME_NONE, .owner = e->self };
+	uint64_t epoch;
+	bool untouched;
+
+	pages_del(e->pages, gfn);
+	if (!ranges_has(e->ranges, gfn, &epoch, &untouched))
+		return;
+	ranges_touch(e->ranges, gfn);
+	if (ranges_may_lose(e->ranges, gfn))
+		ranges_lose(e->ranges, gfn);
+	else
+		pages_put(e->pages, &gone); /* an entry that says: not here */
+}
+
+void engine_free(struct engine *e, tidal_frame frame, bool zeroed)
+{
+	if (frame == TIDAL_FRAME_NONE)
+		return;
+	link_withdraw(e->link, frame);
+	if (zeroed)
+		frames_put_zeroed(e->frames, frame);
+	else
+		frames_put_dirty(e->frames, frame);
+}
+
+bool engine_waiting(const struct engine *e, tidal_gfn gfn)
+{
+	if (sched_waiting(e->sched, SCHED_WAIT_PAGE, gfn) != TIDAL_VCPU_NONE)
+		return true;
+	for (uint32_t i = 0; e->vmm->used && i < VMM_WAITERS; i++)
+		if (e->vmm->waiter[i].used && !e->vmm->waiter[i].poked &&
+		    e->vmm->waiter[i].gfn == gfn)
+			return true;
+	return false;
+}
+
+unsigned engine_pinned(const struct engine *e, tidal_gfn gfn)
+{
+	for (uint32_t i = 0; i < e->vmm->pins_used; i++)
+		if (e->vmm->pin[i].gfn == gfn)
+			return e->vmm->pin[i].count;
+	return 0;
+}
+
+uint32_t engine_random(struct engine *e, uint32_t n)
+{
+	*e->random += 0x9e3779b97f4a7c15u;
+	return spread(mix64(*e->random), n);
+}
+
+uint32_t engine_free_share(const struct engine *e)
+{
+	return (uint32_t)((uint64_t)frames_free(e->frames) * 256 / e->frames->total);
+}

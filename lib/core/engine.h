@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * engine - what the protocol works on: the components of one node, side by side, for
+ * the length of one push. The components don't know each other; what follows from
+ * one for another is decided in the protocol's files (proto.c says which is where).
+ */
+#ifndef TIDAL_CORE_ENGINE_H
+#define TIDAL_CORE_ENGINE_H
+
+#include <tidal/core.h>
+
+#include "actq.h"
+#include "assert.h"
+#include "frames.h"
+#include "link.h"
+#include "owners.h"
+#include "pages.h"
+#include "policy.h"
+#include "ranges.h"
+#include "sched.h"
+#include "transits.h"
+#include "vcpus.h"
+#include "wire.h"
+
+/* The initial virtual map, as far as it has come. */
+struct guest {
+	bool known;
+	uint64_t pages;
+	uint32_t vcpus;
+	uint32_t got, total;	       /* pieces; others than the master */
+	uint64_t have[3];	       /* which pieces */
+	uint16_t told_node;	       /* master: next node and piece to tell */
+	uint16_t told_piece;
+	struct tidal_vmap map;
+};
+
+/* Stalls of VMM threads, and pins. */
+#define VMM_WAITERS 64
+struct vmm_waiter {
+	tidal_gfn gfn;
+	uint32_t requester;
+	uint8_t access;
+	bool used;
+	bool poked; /* its page has arrived: look again at the end of the push */
+	bool pin;   /* completes by pinning the page */
+};
+struct vmm {
+	uint32_t used;
+	uint32_t pins_used;
+	struct vmm_waiter waiter[VMM_WAITERS];
+	struct {
+		tidal_gfn gfn;
+		uint32_t count;
+	} pin[VMM_WAITERS];
+};
+
+/* Making room: see evict.c. */
+struct capacity {
+	uint32_t leaving;	      /* evictions under way */
+	bool active;		      /* below low, not yet up to high */
+	bool full_reported;
+	tidal_time retry_at;	      /* ask those that refused again */
+	struct tidal_nodeset refused; /* peers that had no frame for us lately */
+};
+
+/* What peers said of themselves last. */
+struct peer {
+	uint32_t free, load;
+	bool heard;
+	uint8_t order; /* of the next dormant extent granted to it */
+	uint64_t next; /* range after the last one granted to it */
+};
+
+/* Device accesses of other nodes' vCPUs under way here. */
+#define REMOTE_IOS 64
+struct remote_io {
+	bool used;
+	tidal_nodeid node;
+	tidal_vcpuid vcpu;
+	uint32_t id;
+};
+struct devices {
+	uint32_t next_id;
+	struct remote_io remote[REMOTE_IOS];
+};
+
+struct decider {
+	const struct tidal_policy_ops *ops;
+	const void *weights; /* the embedder's; NULL: tables */
+	struct policy_tables tables;
+};
+
+struct engine {
+	const struct tidal_params *params;
+	tidal_nodeid self;
+	uint16_t nodes;
+	tidal_time now; /* pod time */
+	struct tidal_stats *stats;
+	struct actq *actq;
+	struct link *link;
+	struct pages *pages;
+	struct ranges *ranges;
+	struct owners *owners;
+	struct frames *frames;
+	struct transits *transits;
+	struct vcpus *vcpus;
+	struct sched *sched;
+	struct hot *hot;
+	struct guest *guest;
+	struct vmm *vmm;
+	struct capacity *capacity;
+	struct devices *devices;
+	struct decider *decider;
+	struct peer *peers;
+	uint32_t *next_id;
+	uint64_t *random;
+};
+
+/* What a token of a host action belongs to (top byte), and what (the rest). */
+enum token { TOKEN_PAGE = 1, TOKEN_ZERO = 2, TOKEN_SAVE = 3, TOKEN_LOAD = 4, TOKEN_IO = 5, TOKEN_REMOTE_IO = 6 };
+/* The same for messages of which the end must be known. */
+enum cookie { COOKIE_OWN = 1, COOKIE_VCPU = 2 };
+
+static inline uint64_t tag(unsigned kind, uint64_t value)
+{
+	return (uint64_t)kind << 56 | value;
+}
+
+/* Send a message; payload may be NULL. Not to oneself. */
+void engine_send(struct engine *e, tidal_nodeid to, const struct wire *m,
+		 const struct link_payload *payload, uint64_t cookie);
+/* Send to every member of the set. */
+void engine_multicast(struct engine *e, const struct tidal_nodeset *to, const struct wire *m);
+void engine_report(struct engine *e, const struct tidal_act_report *r);
+
+/* What this node knows of a page of its own: entry, dormant without entry, or INVALID. */
+void engine_page(const struct engine *e, tidal_gfn gfn, struct page *page);
+/* Store it. A page of an untouched range touches it: needs ranges_room(). */
+void engine_store(struct engine *e, const struct page *page);
+/* The page is not this node's any more. */
+void engine_forget(struct engine *e, tidal_gfn gfn);
+/* Can a page without an entry get one (and its range be touched)? */
+bool engine_page_room(const struct engine *e, const struct page *page);
+
+/* A frame that no page uses any more; zeroed: it is known to be all zeroes. */
+void engine_free(struct engine *e, tidal_frame frame, bool zeroed);
+
+/* Does anybody on this node wait for the page? */
+bool engine_waiting(const struct engine *e, tidal_gfn gfn);
+unsigned engine_pinned(const struct engine *e, tidal_gfn gfn);
+
+/* A small random number, 0 .. n - 1, for jitter. */
+uint32_t engine_random(struct engine *e, uint32_t n);
+
+/* Load of this node, in 1/16 ready vCPU per thread, and share of free frames in 1/256. */
+uint32_t engine_free_share(const struct engine *e);
+
+#endif

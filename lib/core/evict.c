@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * evict - capacity: keeps frames free, so that a stall rarely has to wait for one.
+ *
+ * Below `low` free frames a sweep over the page table looks for pages that were not used since it last
+ * came by: read-only copies are dropped, owned pages offered to the peer with the most
+ * free frames. A peer that accepts has a frame reserved for it; nothing is ever pushed without that.
+ * When every peer has refused and stalls still wait, the pod is full, and that is reported.
+ */
+#include "proto.h"
+
+#define EVICT_AT_ONCE 8	   /* evictions under way at a time */
+#define SWEEP_BUDGET 64	   /* slots looked at in one push */
+#define RETRY_NS 1000000   /* peers that refused are asked again after this */
+#define ROOM_BUDGET 8	   /* waiters looked at in one push */
+
+/* Frames that come free without another eviction. */
+static uint32_t coming(const struct engine *e)
+{
+	return e->frames->departing + e->capacity->leaving;
+}
+
+static bool table_is_tight(const struct engine *e)
+{
+	return !pages_room(e->pages, e->frames->promised + 1);
+}
+
+static bool wanted(struct engine *e)
+{
+	uint32_t soon = frames_free(e->frames) + coming(e);
+
+	if (e->transits->room_first && (frames_free(e->frames) <= e->frames->reserve ||
+					!frames_may_promise(e->frames) || table_is_tight(e)))
+		return true;
+	if (e->nodes == 1)
+		return false;
+	if (soon < e->frames->low)
+		e->capacity->active = true;
+	else if (soon >= e->frames->high)
+		e->capacity->active = false;
+	return e->capacity->active;
+}
+
+tidal_nodeid proto_roomiest(const struct engine *e)
+{
+	tidal_nodeid best = TIDAL_NODE_NONE;
+	uint32_t most = 0;
+
+	for (unsigned i = 1; i < e->nodes; i++) {
+		unsigned n = (e->self + i) % e->nodes; /* not all at once to the same one */
+		/* one that was never heard of may have plenty */
+		uint32_t free = e->peers[n].heard ? e->peers[n].free : 1;
+
+		if (!nodeset_has(&e->capacity->refused, n) && free > most) {
+			most = free;
+			best = (tidal_nodeid)n;
+		}
+	}
+	return best;
+}
+
+static bool anybody_left(const struct engine *e)
+{
+	return e->nodes > 1 && nodeset_count(&e->capacity->refused) + 1u < e->nodes;
+}
+
+/* A peer that reported no free frames is as good as one that refused. */
+static void pass_over_full_peers(struct engine *e)
+{
+	for (unsigned n = 0; n < e->nodes; n++)
+		if (n != e->self && e->peers[n].heard && e->peers[n].free == 0)
+			nodeset_add(&e->capacity->refused, n);
+}
+
+static void report_full(struct engine *e)
+{
+	struct transit *t = transit_at(e->transits, e->transits->room_first);
+
+	if (!t || e->capacity->full_reported)
+		return;
+	e->capacity->full_reported = true;
+	engine_report(e, &(struct tidal_act_report){
+				 .what = TIDAL_REPORT_POD_FULL,
+				 .error = TIDAL_EFULL,
+				 .gfn = t->gfn,
+				 .vcpu = sched_waiting(e->sched, SCHED_WAIT_PAGE, t->gfn),
+				 .node = e->self,
+				 .text = "no frame is free on any node" });
+}
+
+/* Sweep for victims. Returns whether it found any use for the sweep. */
+static bool sweep(struct engine *e)
+{
+	uint32_t left = SWEEP_BUDGET;
+	struct page page;
+	bool found = false;
+
+	while (e->capacity->leaving < EVICT_AT_ONCE && wanted(e) &&
+	       pages_sweep(e->pages, &left, &page)) {
+		struct occasion o = { .gfn = page.gfn, .payload = TIDAL_FRAME_NONE };
+
+		if (page.used) { /* a second chance */
+			page.used = false;
+			pages_put(e->pages, &page);
+			found = true;
+			continue;
+		}
+		if (!engine_pinned(e, page.gfn) && transits_room(e->transits))
+			proto_happen(e, HAP_EVICT, &o);
+	}
+	return found || e->capacity->leaving > 0;
+}
+
+static void let_waiters_go_on(struct engine *e)
+{
+	uint32_t n = e->transits->room_first;
+
+	for (unsigned i = 0; n && i < ROOM_BUDGET; i++) {
+		struct transit *t = transit_at(e->transits, n);
+		struct occasion o = { .gfn = t->gfn, .payload = TIDAL_FRAME_NONE };
+		uint32_t next = t->room_next;
+
+		proto_happen(e, HAP_FRAMES, &o);
+		n = next;
+	}
+}
+
+void proto_capacity(struct engine *e)
+{
+	struct capacity *c = e->capacity;
+
+	if (e->transits->room_first)
+		let_waiters_go_on(e);
+	if (!wanted(e)) {
+		if (!e->transits->room_first)
+			c->retry_at = TIDAL_NEVER;
+		return;
+	}
+	if (c->retry_at <= e->now) {
+		memset(&c->refused, 0, sizeof(c->refused));
+		c->retry_at = TIDAL_NEVER;
+	}
+	if (!sweep(e) && coming(e) == 0) {
+		pass_over_full_peers(e);
+		if (!anybody_left(e))
+			report_full(e);
+	}
+	if (c->retry_at == TIDAL_NEVER || c->retry_at == 0)
+		c->retry_at = e->now + (c->leaving ? RETRY_NS : RETRY_NS / 16);
+}
+
+tidal_time proto_capacity_deadline(const struct engine *e)
+{
+	return e->capacity->retry_at ? e->capacity->retry_at : TIDAL_NEVER;
+}
+
+/* ---- the owner's side ---- */
+
+CELL(on_evict_copy)
+{
+	struct transit *t = transits_begin(e->transits, o->gfn);
+
+	if (!t)
+		return TIDAL_EAGAIN;
+	e->capacity->leaving++;
+	proto_drop(e, t, &o->page, SIT_INVALID);
+	return 0;
+}
+
+CELL(on_evict_owned)
+{
+	tidal_nodeid to = proto_roomiest(e);
+	struct wire m = { .kind = MSG_OFFER, .u.offer = { .gfn = o->gfn } };
+	struct transit *t;
+
+	if (to == TIDAL_NODE_NONE)
+		return 0;
+	t = transits_begin(e->transits, o->gfn);
+	if (!t)
+		return TIDAL_EAGAIN;
+	t->state = SIT_OFFERED;
+	t->peer = to;
+	t->server = e->self;
+	e->capacity->leaving++;
+	engine_send(e, to, &m, NULL, 0);
+	return 0;
+}
+
+/* A dormant page has no frame; it only leaves when the page table itself is full. */
+CELL(on_evict_dormant)
+{
+	return table_is_tight(e) ? on_evict_owned(e, o) : 0;
+}
+
+static void push(struct engine *e, struct transit *t, struct page *page, bool zero)
+{
+	uint64_t epoch = epoch_next(page->epoch);
+	struct wire m = {
+		.kind = MSG_GIVE,
+		.u.give = { .gfn = t->gfn, .epoch = epoch,
+			    .copies = copies_del(pages_copies(e->pages, page), t->peer, e->nodes) },
+	};
+	struct link_payload payload = { .kind = TIDAL_PAYLOAD_PAGE, .buf = page->frame,
+					.len = TIDAL_PAGE_SIZE, .gfn = TIDAL_GFN_NONE };
+	struct whereabouts to = { t->peer, epoch };
+	bool data = page->frame != TIDAL_FRAME_NONE && !zero;
+
+	if (!data)
+		m.u.give.flags = WIRE_IS_ZERO;
+	if (owners_home(e->owners, t->gfn) == e->self)
+		owners_note_page(e->owners, t->gfn, to);
+	owners_hint_page(e->owners, t->gfn, to);
+	engine_forget(e, t->gfn);
+	if (data)
+		e->frames->departing++;
+	else
+		engine_free(e, page->frame, zero);
+	e->stats->redormant += zero;
+	e->stats->evictions++;
+	e->stats->pages_out++;
+	e->capacity->leaving--;
+	engine_send(e, t->peer, &m, data ? &payload : NULL, tag(COOKIE_OWN, t->gfn));
+	proto_settle(e, t);
+}
+
+CELL(on_answer)
+{
+	struct transit *t = o->t;
+
+	if (o->from != t->peer)
+		return TIDAL_EPROTO;
+	if (!o->m->u.answer.yes) {
+		nodeset_add(&e->capacity->refused, o->from);
+		e->capacity->leaving--;
+		proto_settle(e, t);
+	} else if (o->page.map == UNMAPPED) {
+		push(e, t, &o->page, false);
+	} else {
+		proto_unmap(e, t, &o->page, SIT_PUSHING, o->page.frame != TIDAL_FRAME_NONE);
+	}
+	return 0;
+}
+
+CELL(on_push_done)
+{
+	if (o->done->status < 0)
+		return on_host_failed(e, o);
+	o->page.map = UNMAPPED;
+	push(e, o->t, &o->page, o->done->zero);
+	return 0;
+}
+
+/* ---- the taker's side ---- */
+
+static void answer(struct engine *e, const struct occasion *o, bool yes)
+{
+	struct wire m = { .kind = MSG_ANSWER, .u.answer = { .gfn = o->gfn, .yes = yes } };
+
+	engine_send(e, o->from, &m, NULL, 0);
+}
+
+/* A frame for somebody else's page: only while this node has more than it needs itself. */
+static bool can_take(const struct engine *e)
+{
+	return frames_may_promise(e->frames) && frames_free(e->frames) > e->frames->reserve &&
+	       pages_room(e->pages, e->frames->promised + 1) && ranges_room(e->ranges) &&
+	       transits_room_local(e->transits) && !e->transits->room_first;
+}
+
+CELL(on_offer_take)
+{
+	struct transit *t = can_take(e) ? transits_begin(e->transits, o->gfn) : NULL;
+
+	if (!t) {
+		answer(e, o, false);
+		return 0;
+	}
+	t->state = SIT_EXPECTED;
+	t->peer = o->from;
+	t->server = o->from;
+	t->promised = true;
+	e->frames->promised++;
+	answer(e, o, true);
+	return 0;
+}
+
+CELL(on_offer_decline)
+{
+	answer(e, o, false);
+	return 0;
+}
+
+CELL(on_give)
+{
+	const struct wire_give *g = &o->m->u.give;
+	struct transit *t = o->t;
+	struct page *page = &o->page;
+	bool zero = g->flags & WIRE_IS_ZERO;
+	bool has_copy = page->state == TIDAL_PAGE_SECONDARY && page->frame != TIDAL_FRAME_NONE;
+
+	if (o->from != t->peer || (!zero && o->payload == TIDAL_FRAME_NONE))
+		return TIDAL_EPROTO;
+	proto_unpromise(e, t);
+	e->stats->pages_in++;
+	if (!has_copy && !zero) {
+		page->frame = o->payload;
+		o->payload = TIDAL_FRAME_NONE;
+	}
+	page->state = page->frame == TIDAL_FRAME_NONE ? TIDAL_PAGE_DORMANT : TIDAL_PAGE_PRIMARY;
+	page->epoch = g->epoch;
+	page->owner = e->self;
+	page->used = false;
+	pages_set_copies(e->pages, page, copies_del(g->copies, e->self, e->nodes));
+	engine_store(e, page);
+	proto_tell_home(e, t->gfn, g->epoch);
+	proto_pursue(e, t);
+	return 0;
+}

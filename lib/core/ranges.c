@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ranges - see ranges.h. Layout of an entry:
+ *	a: (first << 5 | order) + 1 (32 bits), number of the mask + 1 (31), touched (1)
+ *	b: epoch
+ */
+#include "ranges.h"
+
+#include "assert.h"
+#include "bits.h"
+
+#define KEY_BITS 32
+#define TOUCHED (UINT64_C(1) << 63)
+
+static uint64_t key_of(uint64_t first, uint32_t order)
+{
+	return (first << 5 | order) + 1;
+}
+
+static uint64_t align(uint64_t range, uint32_t order)
+{
+	return range >> order << order;
+}
+
+static uint32_t mask_of(const struct entry *e)
+{
+	return (uint32_t)((e->a & ~TOUCHED) >> KEY_BITS);
+}
+
+static struct range_mask *masks_of(const struct ranges *r)
+{
+	return (struct range_mask *)((char *)(uintptr_t)r + r->masks);
+}
+
+void ranges_init(struct ranges *r, struct arena *a, uint32_t limit)
+{
+	uint32_t masks = limit / 4 + 4;
+	struct range_mask *m;
+
+	/* room for a split beyond what the user asked for, so that small worlds work too */
+	table_init(&r->table, a, limit + RANGES_SPLIT, KEY_BITS);
+	m = arena_take(a, (size_t)masks * sizeof(*m), 64);
+	if (!a->base)
+		return;
+	r->masks = rel_to(r, m);
+	r->masks_size = masks;
+}
+
+/* The entry that covers a range; touched ones are of order 0 and found first. */
+static bool find(const struct ranges *r, uint64_t range, struct entry *e, uint32_t *order)
+{
+	if (table_get(&r->table, key_of(range, 0), e)) {
+		*order = 0;
+		return true;
+	}
+	for (uint32_t k = 1; k <= TIDAL_ORDER_MAX; k++) {
+		if (r->of_order[k] && table_get(&r->table, key_of(align(range, k), k), e)) {
+			*order = k;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool ranges_has(const struct ranges *r, tidal_gfn gfn, uint64_t *epoch, bool *untouched)
+{
+	uint32_t bit = gfn % TIDAL_RANGE_PAGES, order;
+	struct entry e;
+
+	if (!find(r, gfn >> TIDAL_RANGE_SHIFT, &e, &order))
+		return false;
+	if (mask_of(&e) && masks_of(r)[mask_of(&e) - 1].gone[bit / 64] >> (bit % 64) & 1)
+		return false;
+	*epoch = e.b;
+	*untouched = !(e.a & TOUCHED);
+	return true;
+}
+
+static void put(struct ranges *r, uint64_t first, uint32_t order, uint64_t epoch)
+{
+	struct entry e = { .a = key_of(first, order), .b = epoch };
+	bool stored = table_put(&r->table, &e);
+
+	ASSERT(stored);
+	r->of_order[order]++;
+}
+
+void ranges_add(struct ranges *r, const struct extent *e)
+{
+	put(r, e->first, e->order, e->epoch);
+}
+
+/* Split the untouched extent around *range* until one of *order* holds it; take that one out. */
+static void carve(struct ranges *r, uint64_t range, uint32_t from, uint32_t order, uint64_t epoch)
+{
+	table_del(&r->table, key_of(align(range, from), from));
+	r->of_order[from]--;
+	for (uint32_t k = from; k > order; k--) {
+		uint64_t half = align(range, k - 1);
+
+		put(r, half ^ UINT64_C(1) << (k - 1), k - 1, epoch);
+	}
+}
+
+void ranges_touch(struct ranges *r, tidal_gfn gfn)
+{
+	uint64_t range = gfn >> TIDAL_RANGE_SHIFT;
+	uint32_t order;
+	struct entry e;
+	bool stored;
+
+	if (!find(r, range, &e, &order) || e.a & TOUCHED)
+		return;
+	carve(r, range, order, 0, e.b);
+	e.a = key_of(range, 0) | TOUCHED;
+	stored = table_put(&r->table, &e);
+	ASSERT(stored);
+}
+
+bool ranges_may_lose(const struct ranges *r, tidal_gfn gfn)
+{
+	uint32_t order;
+	struct entry e;
+
+	if (!find(r, gfn >> TIDAL_RANGE_SHIFT, &e, &order))
+		return true;
+	return mask_of(&e) != 0 || r->masks_used < r->masks_size;
+}
+
+void ranges_lose(struct ranges *r, tidal_gfn gfn)
+{
+	uint32_t bit = gfn % TIDAL_RANGE_PAGES, order;
+	struct entry e;
+
+	if (!find(r, gfn >> TIDAL_RANGE_SHIFT, &e, &order))
+		return;
+	ASSERT(e.a & TOUCHED);
+	if (mask_of(&e) == 0) {
+		ASSERT(r->masks_used < r->masks_size);
+		e.a |= (uint64_t)++r->masks_used << KEY_BITS;
+		table_put(&r->table, &e);
+	}
+	masks_of(r)[mask_of(&e) - 1].gone[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+bool ranges_cut(struct ranges *r, tidal_gfn gfn, uint32_t order, struct extent *out)
+{
+	uint64_t range = gfn >> TIDAL_RANGE_SHIFT;
+	uint32_t from;
+	struct entry e;
+
+	if (!find(r, range, &e, &from) || e.a & TOUCHED)
+		return false;
+	if (order > from)
+		order = from;
+	carve(r, range, from, order, e.b);
+	*out = (struct extent){ align(range, order), order, e.b };
+	return true;
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * stall - local stalls: what is done for those on this node who want a page, from the
+ * stall to the moment when they go on. Pages that are elsewhere: ask.c.
+ */
+#include "move.h"
+#include "proto.h"
+
+static uint8_t stronger(uint8_t a, uint8_t b)
+{
+	static const uint8_t strength[] = {
+		[TIDAL_READ] = 0, [TIDAL_EXEC] = 0, [TIDAL_ZERO] = 1, [TIDAL_WRITE] = 2,
+	};
+
+	return strength[b] > strength[a] ? b : a;
+}
+
+int proto_stall(struct engine *e, tidal_gfn gfn, uint8_t access)
+{
+	static const uint8_t happening[] = {
+		[TIDAL_READ] = HAP_READ, [TIDAL_EXEC] = HAP_READ,
+		[TIDAL_WRITE] = HAP_WRITE, [TIDAL_ZERO] = HAP_ZERO,
+	};
+	struct occasion o = { .gfn = gfn, .access = access, .payload = TIDAL_FRAME_NONE };
+
+	return proto_happen(e, happening[access], &o);
+}
+
+CELL(on_stall)
+{
+	struct transit *t = o->t;
+
+	if (!t) {
+		t = transits_begin(e->transits, o->gfn);
+		if (!t)
+			return TIDAL_EAGAIN;
+		t->state = SIT_HELD;
+	}
+	t->want = o->access;
+	t->server = e->self;
+	proto_pursue(e, t);
+	return 0;
+}
+
+CELL(on_stall_join)
+{
+	(void)e;
+	o->t->want = stronger(o->t->want, o->access);
+	return 0;
+}
+
+/* ---- what a waiter needs, by what the page is here ---- */
+
+static void want_ask(struct engine *e, struct transit *t, struct page *page)
+{
+	proto_ask(e, t, page);
+}
+
+static void want_mapped(struct engine *e, struct transit *t, struct page *page)
+{
+	if (page->map != UNMAPPED)
+		proto_arrived(e, t);
+	else
+		proto_map(e, t, page, page->frame, MAPPED_R);
+}
+
+static void want_writable(struct engine *e, struct transit *t, struct page *page)
+{
+	if (page->map == MAPPED_RW)
+		proto_arrived(e, t);
+	else
+		proto_map(e, t, page, page->frame, MAPPED_RW);
+}
+
+static void want_sole(struct engine *e, struct transit *t, struct page *page)
+{
+	if (proto_revoke(e, t, page))
+		return;
+	link_withdraw(e->link, page->frame);
+	page->state = TIDAL_PAGE_EXCLUSIVE;
+	proto_map(e, t, page, page->frame, MAPPED_RW);
+}
+
+static void want_zeroes(struct engine *e, struct transit *t, struct page *page)
+{
+	if (page->map != UNMAPPED) {
+		proto_arrived(e, t);
+		return;
+	}
+	if (!engine_page_room(e, page)) {
+		t->state = SIT_FRAME;
+		transit_room_join(e->transits, t);
+		return;
+	}
+	e->stats->zero_maps++;
+	proto_map(e, t, page, TIDAL_FRAME_NONE, MAPPED_R);
+}
+
+static void want_frame(struct engine *e, struct transit *t, struct page *page)
+{
+	if (!proto_revoke(e, t, page))
+		proto_convert(e, t, page);
+}
+
+static void want_skip(struct engine *e, struct transit *t, struct page *page)
+{
+	(void)page; /* it reads as zeroes before and after, here and wherever a copy is */
+	t->skip = true;
+	proto_arrived(e, t);
+}
+
+typedef void (*want_fn)(struct engine *, struct transit *, struct page *);
+
+static const want_fn wants[5][4] = {
+	[TIDAL_PAGE_INVALID] = { want_ask, want_ask, want_ask, want_ask },
+	[TIDAL_PAGE_SECONDARY] = { [TIDAL_READ] = want_mapped, [TIDAL_EXEC] = want_mapped,
+				   [TIDAL_WRITE] = want_ask, [TIDAL_ZERO] = want_ask },
+	[TIDAL_PAGE_PRIMARY] = { [TIDAL_READ] = want_mapped, [TIDAL_EXEC] = want_mapped,
+				 [TIDAL_WRITE] = want_sole, [TIDAL_ZERO] = want_sole },
+	[TIDAL_PAGE_EXCLUSIVE] = { want_writable, want_writable, want_writable, want_writable },
+	[TIDAL_PAGE_DORMANT] = { [TIDAL_READ] = want_zeroes, [TIDAL_EXEC] = want_zeroes,
+				 [TIDAL_WRITE] = want_frame, [TIDAL_ZERO] = want_skip },
+};
+
+void proto_pursue(struct engine *e, struct transit *t)
+{
+	struct page page;
+
+	if (!engine_waiting(e, t->gfn)) {
+		proto_settle(e, t);
+		return;
+	}
+	engine_page(e, t->gfn, &page);
+	wants[page.state][t->want](e, t, &page);
+}
+
+/* ---- waking and holding ---- */
+
+void proto_unhold(struct engine *e, struct transit *t)
+{
+	if (t->hold_vcpu == TIDAL_VCPU_NONE)
+		return;
+	if (t->hold_prev)
+		transit_at(e->transits, t->hold_prev)->hold_next = t->hold_next;
+	else
+		vcpus_at(e->vcpus, t->hold_vcpu)->held = t->hold_next;
+	if (t->hold_next)
+		transit_at(e->transits, t->hold_next)->hold_prev = t->hold_prev;
+	t->hold_vcpu = TIDAL_VCPU_NONE;
+	t->hold_prev = t->hold_next = 0;
+}
+
+/* Keep the page here for this vCPU, until it retires an instruction or *until*. */
+void proto_hold(struct engine *e, struct transit *t, tidal_vcpuid v, tidal_time until)
+{
+	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
+
+	proto_unhold(e, t);
+	t->state = SIT_HELD;
+	t->hold_vcpu = v;
+	t->hold_prev = 0;
+	t->hold_next = vcpu->held;
+	if (vcpu->held)
+		transit_at(e->transits, vcpu->held)->hold_prev = transit_number(e->transits, t);
+	vcpu->held = transit_number(e->transits, t);
+	transit_timer(e->transits, t, until);
+}
+
+/* How long a page that came for this vCPU stays at most; owners hold longer for the starving. */
+static tidal_time hold_time(struct engine *e, const struct vcpu *v, bool owner)
+{
+	const struct tidal_params *p = e->params;
+	tidal_time usual = p->flags & TIDAL_PARAM_RETIRE_EVENTS ? p->hold_max_ns : p->hold_ns;
+
+	if (!owner || v->stalls < VCPU_STARVING)
+		return usual;
+	e->stats->holds_extended++;
+	return usual * 64;
+}
+
+static void served(struct engine *e, struct vcpu *v, tidal_nodeid server)
+{
+	vcpu_served(v, server);
+	if (server == e->self)
+		e->stats->out_local++;
+	else
+		e->stats->out_page++;
+}
+
+void proto_wake(struct engine *e, struct transit *t, tidal_gfn gfn)
+{
+	tidal_vcpuid v;
+
+	while ((v = sched_take(e->sched, SCHED_WAIT_PAGE, gfn)) != TIDAL_VCPU_NONE) {
+		struct vcpu *vcpu = vcpus_at(e->vcpus, v);
+
+		vcpu->state = TIDAL_VCPU_READY;
+		vcpu->resume = TIDAL_RESUME_RETRY;
+		if (t->skip && vcpu->access == TIDAL_ZERO) {
+			vcpu->resume = TIDAL_RESUME_SKIP;
+			e->stats->skips++;
+		}
+		if (t->server != TIDAL_NODE_NONE)
+			served(e, vcpu, t->server);
+		if (!move_due(e, v))
+			sched_ready(e->sched, e->now, v, vcpu->priority);
+	}
+	for (uint32_t i = 0; e->vmm->used && i < VMM_WAITERS; i++)
+		if (e->vmm->waiter[i].used && e->vmm->waiter[i].gfn == gfn)
+			e->vmm->waiter[i].poked = true;
+}
+
+void proto_arrived(struct engine *e, struct transit *t)
+{
+	tidal_vcpuid first = sched_waiting(e->sched, SCHED_WAIT_PAGE, t->gfn);
+	struct page page;
+
+	t->state = SIT_HELD;
+	transit_room_leave(e->transits, t);
+	proto_wake(e, t, t->gfn);
+	t->skip = false;
+	if (first == TIDAL_VCPU_NONE || vcpus_at(e->vcpus, first)->resume == TIDAL_RESUME_SKIP) {
+		proto_settle(e, t);
+		return;
+	}
+	engine_page(e, t->gfn, &page);
+	proto_hold(e, t, first,
+		   e->now + hold_time(e, vcpus_at(e->vcpus, first), page_is_owned(&page)));
+}
+
+void proto_release(struct engine *e, tidal_vcpuid v)
+{
+	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
+
+	while (vcpu->held) {
+		struct transit *t = transit_at(e->transits, vcpu->held);
+
+		proto_unhold(e, t);
+		if (t->state == SIT_HELD)
+			proto_settle(e, t);
+	}
+}
+
+CELL(on_held_timer)
+{
+	proto_unhold(e, o->t);
+	proto_settle(e, o->t);
+	return 0;
+}
+
+/* ---- nothing under way any more ---- */
+
+void proto_settle(struct engine *e, struct transit *t)
+{
+	struct page page;
+	struct wire_request r;
+	tidal_gfn gfn = t->gfn;
+
+	proto_unhold(e, t);
+	transit_timer(e->transits, t, TIDAL_NEVER);
+	transit_room_leave(e->transits, t);
+	t->state = SIT_HELD;
+	engine_page(e, gfn, &page);
+	if (t->drop_due) {
+		proto_drop(e, t, &page, SIT_INVALID);
+		if (t->state != SIT_HELD)
+			return;
+		engine_page(e, gfn, &page);
+	}
+	while (!(page_is_owned(&page) && engine_pinned(e, gfn)) &&
+	       transit_dequeue(e->transits, t, &r)) {
+		if (page_is_owned(&page))
+			proto_serve(e, &t, &r);
+		else
+			proto_forward(e, &r);
+		if (t->state != SIT_HELD || t->hold_vcpu != TIDAL_VCPU_NONE)
+			return;
+		engine_page(e, gfn, &page);
+	}
+	if (t->queue)
+		return; /* pinned: they wait for the pin to go */
+	t->server = TIDAL_NODE_NONE; /* whoever still waits wants more than came: it stalls again */
+	proto_wake(e, t, gfn);
+	transits_end(e->transits, t);
+}
+
+/* ---- VMM threads ---- */
+
+static bool satisfied(const struct page *page, uint8_t access)
+{
+	if (access == TIDAL_READ || access == TIDAL_EXEC)
+		return page->map != UNMAPPED;
+	return page->map == MAPPED_RW;
+}
+
+static bool pin(struct engine *e, tidal_gfn gfn)
+{
+	struct vmm *vmm = e->vmm;
+
+	for (uint32_t i = 0; i < vmm->pins_used; i++)
+		if (vmm->pin[i].gfn == gfn) {
+			vmm->pin[i].count++;
+			return true;
+		}
+	if (vmm->pins_used == VMM_WAITERS)
+		return false;
+	vmm->pin[vmm->pins_used].gfn = gfn;
+	vmm->pin[vmm->pins_used++].count = 1;
+	return true;
+}
+
+void proto_poked(struct engine *e)
+{
+	for (uint32_t i = 0; e->vmm->used && i < VMM_WAITERS; i++) {
+		struct vmm_waiter *w = &e->vmm->waiter[i];
+		struct tidal_action *a;
+		struct page page;
+
+		if (!w->used || !w->poked)
+			continue;
+		w->poked = false;
+		engine_page(e, w->gfn, &page);
+		if (!satisfied(&page, w->access)) {
+			/* without room for a transit it stays poked, and is tried again */
+			if (proto_stall(e, w->gfn, w->access) == TIDAL_EAGAIN)
+				w->poked = true;
+			continue;
+		}
+		a = actq_add(e->actq, TIDAL_ACT_COMPLETE);
+		a->u.complete.requester = w->requester;
+		a->u.complete.gfn = w->gfn;
+		a->u.complete.status = w->pin && !pin(e, w->gfn) ? TIDAL_EAGAIN : 0;
+		w->used = false;
+		e->vmm->used--;
+	}
+}

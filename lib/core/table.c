@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* table - see table.h. */
+#include "table.h"
+
+#include "assert.h"
+#include "bits.h"
+
+static uint64_t key_of(const struct table *t, const struct entry *e)
+{
+	return e->a & ((UINT64_C(1) << t->key_bits) - 1);
+}
+
+static uint32_t home_of(const struct table *t, uint64_t key)
+{
+	return spread(mix64(key), t->size);
+}
+
+static uint32_t next_slot(const struct table *t, uint32_t i)
+{
+	return i + 1 == t->size ? 0 : i + 1;
+}
+
+/* How far slot i is from where its key would like to be. */
+static uint32_t distance(const struct table *t, uint32_t i, uint64_t key)
+{
+	uint32_t home = home_of(t, key);
+
+	return i >= home ? i - home : i + t->size - home;
+}
+
+static struct entry *slots_of(const struct table *t)
+{
+	return (struct entry *)((char *)(uintptr_t)t + t->slots);
+}
+
+void table_init(struct table *t, struct arena *a, uint32_t limit, uint32_t key_bits)
+{
+	uint32_t size = limit + limit / 9 + 1;
+	struct entry *slots = arena_take(a, (size_t)size * sizeof(*slots), 64);
+
+	if (!a->base)
+		return;
+	t->slots = rel_to(t, slots);
+	t->size = size;
+	t->limit = limit;
+	t->key_bits = key_bits;
+}
+
+/* The slot of a key, or -1. An entry nearer to its home than we would be ends the search. */
+static int64_t find(const struct table *t, uint64_t key)
+{
+	const struct entry *s = slots_of(t);
+	uint32_t i = home_of(t, key);
+
+	for (uint32_t d = 0; d < t->size; d++, i = next_slot(t, i)) {
+		uint64_t there = key_of(t, &s[i]);
+
+		if (there == key)
+			return i;
+		if (there == 0 || distance(t, i, there) < d)
+			return -1;
+	}
+	return -1;
+}
+
+bool table_get(const struct table *t, uint64_t key, struct entry *e)
+{
+	int64_t i = find(t, key);
+
+	if (i < 0)
+		return false;
+	*e = slots_of(t)[i];
+	return true;
+}
+
+bool table_put(struct table *t, const struct entry *e)
+{
+	struct entry *s = slots_of(t), in = *e, out;
+	uint64_t key = key_of(t, e);
+	int64_t at = find(t, key);
+	uint32_t i = home_of(t, key), d = 0;
+
+	ASSERT(key != 0);
+	if (at >= 0) {
+		s[at] = in;
+		return true;
+	}
+	if (t->used >= t->limit)
+		return false;
+	for (; key_of(t, &s[i]) != 0; i = next_slot(t, i), d++) {
+		uint32_t theirs = distance(t, i, key_of(t, &s[i]));
+
+		if (theirs < d) {
+			out = s[i];
+			s[i] = in;
+			in = out;
+			d = theirs;
+		}
+	}
+	s[i] = in;
+	t->used++;
+	return true;
+}
+
+bool table_del(struct table *t, uint64_t key)
+{
+	struct entry *s = slots_of(t);
+	int64_t at = find(t, key);
+	uint32_t i, n;
+
+	if (at < 0)
+		return false;
+	for (i = (uint32_t)at;; i = n) {
+		n = next_slot(t, i);
+		if (key_of(t, &s[n]) == 0 || distance(t, n, key_of(t, &s[n])) == 0)
+			break;
+		s[i] = s[n];
+	}
+	s[i].a = s[i].b = 0;
+	t->used--;
+	return true;
+}
+
+bool table_at(const struct table *t, uint32_t i, struct entry *e)
+{
+	*e = slots_of(t)[i];
+	return key_of(t, e) != 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vcpus - see vcpus.h. */
+#include "vcpus.h"
+
+void vcpus_init(struct vcpus *vs, struct arena *a, uint32_t count, uint32_t slots)
+{
+	struct vcpu *v = arena_take(a, (size_t)count * sizeof(*v), 64);
+
+	if (!a->base)
+		return;
+	vs->vcpu = rel_to(vs, v);
+	vs->count = count;
+	vs->slots = slots;
+}
+
+void vcpu_served(struct vcpu *v, tidal_nodeid node)
+{
+	v->history[v->history_at] = node;
+	v->history_at = (v->history_at + 1) % VCPU_HISTORY;
+	if (v->history_used < VCPU_HISTORY)
+		v->history_used++;
+}
+
+uint32_t vcpu_share(const struct vcpu *v, tidal_nodeid node)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < v->history_used; i++)
+		n += v->history[i] == node;
+	/* of a full history, so that one stall alone says little */
+	return n * 256 / VCPU_HISTORY;
+}
+
+void vcpu_stalled(struct vcpu *v, tidal_time now, tidal_gfn gfn, uint8_t access, bool tells_retire)
+{
+	/* A host that can't tell: a third page in a row means that the instruction went through. */
+	if (!tells_retire && v->stalls && gfn != v->gfn && gfn != v->gfn_before)
+		vcpu_retired(v);
+	if (v->stalls == 0)
+		v->since = now;
+	if (v->stalls < UINT8_MAX)
+		v->stalls++;
+	if (gfn != v->gfn)
+		v->gfn_before = v->gfn;
+	v->gfn = gfn;
+	v->access = access;
+}
+
+void vcpu_retired(struct vcpu *v)
+{
+	v->stalls = 0;
+	v->moved = false;
+	v->pin_bound = false;
+}
