@@ -45,8 +45,8 @@ struct tidal_region {
  * After map() a frame's bytes are guest memory; after unmap() they are the frame's
  * again. frame_data() gives their address for reading in either case (gfn:
  * where it is mapped, or TIDAL_GFN_NONE; NULL when that isn't so), and for writing while
- * not mapped, or while mapped writable and no vCPU runs (a VMM's access). The address is
- * valid until the next map, unmap or close. A frame backs one page at a time.
+ * not mapped, or while mapped writable and before the next poll() (a VMM's access). The
+ * address is valid until the next map, unmap or close. A frame backs one page at a time.
  */
 struct tidal_host_ops {
 	size_t size;
