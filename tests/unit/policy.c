@@ -174,6 +174,64 @@ static void test_scenarios(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* All weights set to one weight and exponent. */
+static void fill(struct tidal_weights *w, int32_t weight, uint32_t exponent)
+{
+	struct tidal_weight one = { weight, exponent };
+
+	tidal_weights_init(w, sizeof(*w));
+#define SET(name, text) w->name = one;
+	TIDAL_WEIGHTS(SET)
+#undef SET
+}
+
+/* Every factor counts on its side, and only when it is there. */
+static void test_every_weight_counts(void **state)
+{
+	static const struct tidal_factors none = { .access = TIDAL_WRITE, .free_here = ALL,
+						   .movable = 1 };
+	static const struct {
+		size_t weight; /* offset */
+		bool page;     /* speaks against the page */
+		struct tidal_factors f;
+	} cases[] = {
+#define WEIGHT(name) offsetof(struct tidal_weights, name)
+#define BASE .access = TIDAL_WRITE, .movable = 1
+		{ WEIGHT(page_bytes), true, { BASE, .free_here = ALL, .bytes_page = 1024 } },
+		{ WEIGHT(page_copies), true, { BASE, .free_here = ALL, .copies = 1 } },
+		{ WEIGHT(page_pingpong), true, { BASE, .free_here = ALL, .pingpong = 1 } },
+		{ WEIGHT(page_hot), true, { BASE, .free_here = ALL, .hot = 1 } },
+		{ WEIGHT(page_remote_share), true, { BASE, .free_here = ALL, .remote_share = ALL } },
+		{ WEIGHT(page_full_here), true, { BASE } },
+		{ WEIGHT(page_in_use), true, { BASE, .free_here = ALL, .in_use = 1 } },
+		{ WEIGHT(vcpu_bytes), false, { BASE, .free_here = ALL, .bytes_vcpu = 1024 } },
+		{ WEIGHT(vcpu_local_share), false, { BASE, .free_here = ALL, .local_share = ALL } },
+		{ WEIGHT(vcpu_load), false, { BASE, .free_here = ALL, .load_there = LOAD(1) } },
+		{ WEIGHT(vcpu_warmth), false, { BASE, .free_here = ALL, .warmth = ALL } },
+		{ WEIGHT(vcpu_moves), false, { BASE, .free_here = ALL, .moves = 1 } },
+	};
+	static struct policy_tables t;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct tidal_weight ten = { 10, 4 };
+		struct tidal_weights w;
+
+		/* One unit of the factor costs 10, the other side 9. */
+		fill(&w, 0, 4);
+		memcpy((char *)&w + cases[i].weight, &ten, sizeof(ten));
+		if (cases[i].page)
+			w.vcpu_fixed.weight = 9;
+		else
+			w.page_fixed.weight = 9;
+		policy_compile(&t, &w);
+		assert_int_equal(tidal_policy_cost()->request(&cases[i].f, &t),
+				 cases[i].page ? VCPU : PAGE);
+		assert_int_equal(tidal_policy_cost()->request(&none, &t),
+				 cases[i].page ? PAGE : VCPU);
+	}
+}
+
 /* An owner that knows no more than the requester refuses only what the requester would have sent
  * the vCPU for itself: asking is never in vain. */
 static void test_owner_is_the_more_hesitant(void **state)
@@ -286,17 +344,6 @@ static void test_full(void **state)
 		assert_int_equal(tidal_policy_page()->full(&s->f, NULL), s->page);
 		assert_int_equal(tidal_policy_vcpu()->full(&s->f, NULL), s->vcpu);
 	}
-}
-
-/* All weights set to one weight and exponent. */
-static void fill(struct tidal_weights *w, int32_t weight, uint32_t exponent)
-{
-	struct tidal_weight one = { weight, exponent };
-
-	tidal_weights_init(w, sizeof(*w));
-#define SET(name, text) w->name = one;
-	TIDAL_WEIGHTS(SET)
-#undef SET
 }
 
 /* The tables hold weight * (f / unit)^(x / 4), to a millionth or one. */
@@ -421,6 +468,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scenarios),
+		cmocka_unit_test(test_every_weight_counts),
 		cmocka_unit_test(test_owner_is_the_more_hesitant),
 		cmocka_unit_test(test_no_herding),
 		cmocka_unit_test(test_no_bouncing),
