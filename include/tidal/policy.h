@@ -42,8 +42,8 @@ struct tidal_factors {
 };
 
 enum tidal_choice {
-	TIDAL_CHOOSE_PAGE = 0, /* the page comes to the vCPU */
-	TIDAL_CHOOSE_VCPU = 1, /* the vCPU goes to the page */
+	TIDAL_CHOOSE_PAGE = 0, /* the page comes to the vCPU (TIDAL_IO: the access goes to the device) */
+	TIDAL_CHOOSE_VCPU = 1, /* the vCPU goes to the page, or device */
 };
 
 /* A node is full and a stall needs a frame. */

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <tidal/error.h>
-#include <tidal/transport.h>
 
 #include "bits.h"
 #include "topology.h"
@@ -12,6 +11,7 @@
 
 #define US UINT64_C(1000)
 #define TIME_MAX UINT64_C(60000000000)
+#define VCPU_BYTES_MAX 65536u /* TIDAL_VCPU_BYTES_MAX; the core does not know transport.h */
 #define HINTS_TEXT "hints: a power of two, 4 .. 2^30"
 
 static uint32_t clamp(uint32_t x, uint32_t least, uint32_t most)
@@ -97,7 +97,7 @@ static const char *out_of_bounds(const struct tidal_params *p)
 		{ p->low, 0, p->high, "low: 0 .. high" },
 		{ p->vcpus, 1, TIDAL_VCPUS_MAX, "vcpus: 1 .. 1024" },
 		{ p->vcpu_slots, 1, TIDAL_VCPUS_MAX, "vcpu_slots: 1 .. 1024" },
-		{ p->vcpu_bytes, 1, TIDAL_VCPU_BYTES_MAX, "vcpu_bytes: 1 .. 65536" },
+		{ p->vcpu_bytes, 1, VCPU_BYTES_MAX, "vcpu_bytes: 1 .. 65536" },
 		{ p->transits, 4, UINT32_C(1) << 20, "transits: 4 .. 2^20" },
 		{ p->messages, clamp(8u * p->nodes, 16, UINT32_MAX), UINT32_C(1) << 24,
 		  "messages: 16 or 8 * nodes, whichever is more, .. 2^24" },
@@ -159,6 +159,9 @@ static int check_policy(const struct tidal_params *p, const char **why)
 	*why = "policy: a table of functions of a wrong size, or with a function missing";
 	if (ops && (versioned_check(ops, ops->size, sizeof(*ops)) || ops->size < sizeof(*ops) ||
 		    !ops->request || !ops->answer || !ops->full))
+		return TIDAL_EINVAL;
+	*why = "policy_data: only for a policy of the embedder's own";
+	if (p->policy_data && (!ops || ops == tidal_policy_cost()))
 		return TIDAL_EINVAL;
 	*why = "weights: one is out of range (weight: -10^9 .. 10^9, exponent: 0 .. 16), or "
 	       "their size is wrong: tidal_weights_check() names it";

@@ -39,7 +39,7 @@ static const struct row {
 	[W_page_fixed] =        { 0, { 20000, 4 } },  /* always 1 */
 	[W_page_bytes] =        { 4, { 1000, 4 } },   /* 64 B, 1 KiB */
 	[W_page_copies] =       { 0, { 1000, 2 } },   /* a copy; in parallel, and there as well */
-	[W_page_pingpong] =     { 0, { 16000, 2 } },  /* a move; reads move nothing */
+	[W_page_pingpong] =     { 0, { 8000, 2 } },   /* a move; reads move nothing */
 	[W_page_hot] =          { 0, { 30000, 4 } },  /* 0 or 1 */
 	[W_page_remote_share] = { 8, { 160000, 8 } }, /* 1/256, all; a few stalls prove little: square */
 	[W_page_full_here] =    { 8, { 30000, 16 } }, /* 1/256, all; only the last frames count */
@@ -187,7 +187,8 @@ static int64_t page_cost(const struct policy_tables *t, const struct tidal_facto
 	bool write = f->access == TIDAL_WRITE || f->access == TIDAL_ZERO;
 	int64_t sum = cost(t, W_page_fixed, 1);
 
-	sum += cost(t, W_page_full_here, above(256, f->free_here));
+	if (f->access != TIDAL_IO) /* which needs no frame */
+		sum += cost(t, W_page_full_here, above(256, f->free_here));
 	sum += cost(t, W_page_pingpong, write ? f->pingpong : 0);
 	sum += cost(t, W_page_copies, write ? f->copies : 0);
 	sum += cost(t, W_page_in_use, write && f->in_use);
@@ -214,7 +215,7 @@ static int64_t vcpu_cost(const struct policy_tables *t, const struct tidal_facto
  * that needs two pages could chase them for ever (protocol rule 15). */
 static bool must_fetch(const struct tidal_factors *f)
 {
-	return !f->movable || f->access == TIDAL_IO || (f->access == TIDAL_EXEC && !f->pinned);
+	return !f->movable || (f->access == TIDAL_EXEC && !f->pinned);
 }
 
 /* The policy with weights. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <tidal/error.h>
+#include <tidal/transport.h>
 
 #include "core/params.h"
 
@@ -150,7 +151,7 @@ static void test_bounds(void **state)
 	BOUNDS(low, 0u, 128u, "low: 0 .. high");
 	BOUNDS(vcpus, 2u, 1024u, "vcpus: ");
 	BOUNDS(vcpu_slots, 2u, 1024u, "vcpu_slots: ");
-	BOUNDS(vcpu_bytes, 1u, 65536u, "vcpu_bytes: 1 .. 65536");
+	BOUNDS(vcpu_bytes, 1u, TIDAL_VCPU_BYTES_MAX, "vcpu_bytes: 1 .. 65536");
 	BOUNDS(transits, 4u, 1u << 20, "transits: 4 .. 2^20");
 	BOUNDS(messages, 16u, 1u << 24, "messages: 16 or 8 * nodes");
 	BOUNDS(ranges, 4u, 1u << 30, "ranges: 4 .. 2^30");
@@ -204,6 +205,15 @@ static void test_references(void **state)
 	ops = *tidal_policy_page();
 	ops.size = offsetof(struct tidal_policy_ops, full);
 	WITH(policy, &ops, TIDAL_EINVAL, "policy: ");
+
+	WITH(policy_data, &ops, TIDAL_EINVAL, "policy_data: ");
+	ops = *tidal_policy_page();
+	p = good_params(1024);
+	p.policy_data = &ops;
+	p.policy = tidal_policy_cost();
+	expect(&p, TIDAL_EINVAL, "policy_data: ");
+	p.policy = &ops;
+	expect(&p, 0, "");
 
 	tidal_weights_init(&weights, sizeof(weights));
 	WITH(weights, &weights, 0, "");

@@ -100,6 +100,9 @@ static const struct scenario scenarios[] = {
 	{ "a hot lock, owner crowded", PAGE, PAGE,
 	  0, { .access = TIDAL_WRITE, .hot = 1, .pingpong = 9, .in_use = 1,
 	    .remote_share = 128, .load_here = LOAD(1), .load_there = LOAD(4) } },
+	{ "a lock that has been hot for ever, owner two vCPUs per thread busier", PAGE, PAGE,
+	  0, { .access = TIDAL_WRITE, .hot = 1, .pingpong = 255, .in_use = 1,
+	    .remote_share = 64, .load_there = LOAD(2) } },
 	{ "a hot lock, only read", PAGE, PAGE,
 	  0, { .hot = 1, .pingpong = 4, .remote_share = 32 } },
 	{ "a hot lock of a vCPU that works here", PAGE, PAGE,
@@ -126,6 +129,14 @@ static const struct scenario scenarios[] = {
 	  ARRIVED, { .remote_share = ALL, .moves = 3 } },
 	{ "two nodes in turn, just arrived", PAGE, PAGE,
 	  ARRIVED, { .local_share = 128, .remote_share = 128, .moves = 1 } },
+
+	/* Devices: a register now and then is asked for, a driver goes to its device. */
+	{ "a device register once in a while", PAGE, PAGE,
+	  0, { .access = TIDAL_IO, .local_share = 160, .remote_share = 32 } },
+	{ "device registers again and again", VCPU, VCPU,
+	  0, { .access = TIDAL_IO, .remote_share = ALL } },
+	{ "a device register, memory full here", PAGE, PAGE,
+	  FULL, { .access = TIDAL_IO, .remote_share = 96 } },
 
 	/* Room, pins, and those who can't move. */
 	{ "a page from a node with room to a full one", PAGE, PAGE, FULL, { 0 } },
@@ -155,7 +166,7 @@ static void test_scenarios(void **state)
 		enum tidal_choice answer = ops->answer(&f, &tables);
 		bool right = request == s->request && answer == s->answer;
 
-		print_message("%-58s %s %s%s\n", s->what, choices[request], choices[answer],
+		print_message("%-70s %s %s%s\n", s->what, choices[request], choices[answer],
 			      right ? "" : "   <-- wrong");
 		wrong += !right;
 		/* Without tables: the defaults, too. */
@@ -339,7 +350,7 @@ static void test_full(void **state)
 		const struct full_scenario *s = &full_scenarios[i];
 		enum tidal_full_choice c = tidal_policy_cost()->full(&s->f, &tables);
 
-		print_message("%-58s %s\n", s->what, names[c]);
+		print_message("%-70s %s\n", s->what, names[c]);
 		assert_int_equal(c, s->cost);
 		assert_int_equal(tidal_policy_cost()->full(&s->f, NULL), s->cost);
 		assert_int_equal(tidal_policy_page()->full(&s->f, NULL), s->page);
