@@ -372,7 +372,6 @@ static void give_up(struct link *l, struct peer *p)
 			link_finish(l, dequeue(l, lane), true);
 		*lane = (struct lane){ 0 };
 	}
-	memset(p->slot, 0, sizeof(p->slot));
 	p->flight = 0;
 	p->unacked = 0;
 	p->backoff = 0;
@@ -402,15 +401,13 @@ static void arrived(struct link *l, struct peer *p, unsigned class, uint64_t seq
 {
 	struct lane *lane = &p->lane[class];
 	uint64_t bit = UINT64_C(1) << (seq & (lane_window(class) - 1));
-	uint32_t *slot = lane_slot(p, class, seq);
 	struct msg *m;
 
 	if (!(lane->flight & bit))
 		return;
-	m = msg_at(l, *slot);
+	m = msg_at(l, *lane_slot(p, class, seq));
 	if (!m->again)
 		sample_rtt(p, now > m->sent ? now - m->sent : 0);
-	*slot = 0;
 	lane->flight &= ~bit;
 	lane->repeat &= ~bit;
 	p->flight--;

@@ -110,10 +110,9 @@ static bool check_lane(const struct link *l, tidal_nodeid id, unsigned c, struct
 	for (uint64_t seq = lane->acked + 1; seq <= lane->sent; seq++) {
 		uint32_t i = p->slot[lane_base(c) + (seq & (window - 1))];
 
-		CHECK(!(lane->flight >> (seq & (window - 1)) & 1) == !i, "link: slot is wrong");
-		if (!i)
+		if (!(lane->flight >> (seq & (window - 1)) & 1))
 			continue;
-		CHECK(i <= l->fresh && msg_at(l, i)->state == MSG_FLIGHT, "link: slot's message");
+		CHECK(i && i <= l->fresh && msg_at(l, i)->state == MSG_FLIGHT, "link: slot's message");
 		CHECK(msg_at(l, i)->seq == seq && msg_at(l, i)->class == c &&
 		      msg_at(l, i)->to == id, "link: message in the wrong slot");
 		CHECK(lane->repeat >> (seq & (window - 1)) & 1 ||

@@ -65,7 +65,7 @@ struct peer {
 	tidal_time retry_at; /* at or before the earliest msg.due; or the next hello */
 	tidal_time ack_at;   /* a packet must go by then */
 	tidal_time srtt, rttvar;
-	uint32_t slot[LINK_WINDOW]; /* messages in flight; a third part for each lane */
+	uint32_t slot[LINK_WINDOW]; /* messages where lane.flight says so */
 };
 
 struct timer {

@@ -89,8 +89,14 @@ int move_on_ask(struct engine *e, tidal_nodeid from, const struct wire_move_ask 
 		.u.move_answer = { .vcpu = m->vcpu, .epoch = m->epoch,
 				   .yes = vcpus_may_promise(e->vcpus) },
 	};
+	const struct vcpu *vcpu;
 
-	if (m->vcpu >= e->guest->vcpus || vcpu_is_here(vcpus_at(e->vcpus, m->vcpu)))
+	if (m->vcpu >= e->guest->vcpus)
+		return TIDAL_EPROTO;
+	vcpu = vcpus_at(e->vcpus, m->vcpu);
+	if (vcpu->state == TIDAL_VCPU_FROZEN)
+		return TIDAL_EAGAIN; /* its departure from here is not acknowledged yet */
+	if (vcpu_is_here(vcpu))
 		return TIDAL_EPROTO;
 	e->vcpus->promised += a.u.move_answer.yes;
 	engine_send(e, from, &a, NULL, 0);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * world - a whole pod for tests: cores, a model of the host under each, a wire with
+ * bad weather, virtual time. A page's contents are one number. Every access that a
+ * vCPU carries out is checked against a reference memory, and a write against all
+ * other nodes' mappings: the single-writer rule itself, not what the cores believe.
+ */
+#ifndef TIDAL_TESTS_WORLD_H
+#define TIDAL_TESTS_WORLD_H
+
+#include <stdbool.h>
+#include <tidal/core.h>
+
+#define WORLD_NODES 16
+#define WORLD_VCPUS 64
+
+struct world_config {
+	unsigned nodes, vcpus, hthreads;
+	uint64_t pages;	    /* of the guest */
+	uint32_t frames;    /* of each node */
+	uint64_t seed;
+	uint32_t loss_ppm, dup_ppm;
+	tidal_time delay_ns, jitter_ns; /* jitter reorders */
+	tidal_time host_ns; /* a host operation takes up to this */
+	const struct tidal_policy_ops *policy;
+	bool spread;	    /* vCPUs start on all nodes, memory too */
+	bool no_retire;	    /* the host doesn't tell retired instructions */
+	bool ideal;	    /* the link is off: needs loss, dup 0 */
+	void (*tune)(struct tidal_params *, void *arg); /* last word on parameters */
+	void *arg;
+};
+
+/* One access of a vCPU. A crossing store touches gfn and gfn + 1 at once. */
+struct world_op {
+	tidal_gfn gfn;
+	uint8_t access; /* enum tidal_access; TIDAL_IO: a device read */
+	bool crossing;
+};
+
+struct world;
+
+/* What a vCPU does next; false: it is finished (switched off). */
+typedef bool (*world_program)(struct world *, tidal_vcpuid, uint64_t step, struct world_op *,
+			      void *arg);
+
+struct world *world_open(const struct world_config *config, world_program program, void *arg);
+void world_close(struct world *w);
+
+/* Let the next thing happen. false: nothing will ever happen again, or a violation was found. */
+bool world_step(struct world *w);
+/* Until all vCPUs are finished, a violation, or `until`. true: all finished. */
+bool world_run(struct world *w, tidal_time until);
+/* Until nothing happens any more but timers far away; for scripted tests. */
+void world_settle(struct world *w, tidal_time for_ns);
+
+/* NULL, or what rule was broken, with details. */
+const char *world_violation(const struct world *w);
+/* Check the cores' own invariants, and those between them. false: see world_violation(). */
+bool world_check(struct world *w);
+
+tidal_time world_now(const struct world *w);
+struct tidal_core *world_core(struct world *w, unsigned node);
+uint64_t world_events(const struct world *w);
+unsigned world_finished(const struct world *w);
+uint64_t world_value(const struct world *w, tidal_gfn gfn); /* reference memory */
+void world_stats(const struct world *w, unsigned node, struct tidal_stats *s);
+/* Sum over all nodes (maximum for forward_max). */
+void world_total(const struct world *w, struct tidal_stats *s);
+unsigned world_reports(const struct world *w, uint32_t what); /* enum tidal_report */
+/* Where the vCPU runs or waits: a node, or TIDAL_NODE_NONE while on its way. */
+tidal_nodeid world_where(const struct world *w, tidal_vcpuid v);
+
+/* Scripted tests. */
+int world_push(struct world *w, unsigned node, const struct tidal_event *ev);
+int world_command(struct world *w, unsigned node, const struct tidal_ev_command *c);
+/* A VMM thread's access that has been completed: how many so far on this node. */
+unsigned world_completed(const struct world *w, unsigned node);
+/* Cut (or mend) the wire in one direction. */
+void world_cut(struct world *w, unsigned from, unsigned to, bool cut);
+/* Stop (or go on) delivering messages of this kind (first body byte); 0: none. They wait. */
+void world_delay_kind(struct world *w, uint8_t kind, bool hold);
+/* How the page is mapped on a node: 0 not, 1 read-only, 3 writable. */
+int world_mapping(const struct world *w, unsigned node, tidal_gfn gfn);
+uint64_t world_frame_value(const struct world *w, unsigned node, tidal_frame frame);
+
+#endif
