@@ -3,7 +3,8 @@
  * tidal/node.h - the driver: binds one core to one host backend and one transport.
  *
  * Single-threaded: the embedder calls tidal_node_step() in its loop. Several nodes
- * may live in one process; each belongs to one thread at a time.
+ * may live in one process; each belongs to one thread at a time. Deterministic as far as host
+ * and transport are.
  */
 #ifndef TIDAL_NODE_H
 #define TIDAL_NODE_H
@@ -16,10 +17,14 @@ TIDAL_BEGIN_DECLS
 
 struct tidal_node;
 
-/* What a node tells its embedder. Called from tidal_node_step(); may not call it again. */
+/*
+ * What a node tells its embedder. Called from tidal_node_step() and tidal_node_command();
+ * may begin accesses, but neither step nor give commands.
+ */
 struct tidal_node_callbacks {
 	size_t size;
-	/* A device access to be carried out here. Reads: return the value in *data. 0, or an error. */
+	/* A device access to be carried out here. Reads: return the value in *data. 0, or an error.
+	 * Without this callback every access fails with ENOSYS. */
 	int (*io)(void *arg, tidal_vcpuid vcpu, tidal_gpa gpa, uint64_t *data, unsigned bytes,
 		  int write);
 	/* Something to know: see enum tidal_report. */
@@ -28,6 +33,8 @@ struct tidal_node_callbacks {
 	void (*accessed)(void *arg, uint64_t cookie, int status);
 	/* Bytes of the event log (see tidal_node_record()). Nonzero: recording stops. */
 	int (*record)(void *arg, const void *bytes, size_t len);
+	/* A TIDAL_CMD_PIN is over: the page is here, writable, pinned in the host too; or an error. */
+	void (*pinned)(void *arg, uint32_t requester, tidal_gfn gfn, int status);
 };
 
 struct tidal_node_config {
@@ -44,7 +51,10 @@ struct tidal_node_config {
 /*
  * Open a node. Nothing runs yet: the master sends the virtual map in the first
  * steps, and every node reports TIDAL_REPORT_READY when it has it. vCPUs start
- * paused; see tidal_node_command(). Errors: those of the core, host, transport; ENOMEM.
+ * paused; see tidal_node_command(). The vCPUs that the map puts on this node must have been
+ * created in the host before they are run. Errors: those of the core, host, transport; ENOMEM;
+ * ERANGE: the parameters ask for more than host or transport have; ENOSYS: params want
+ * retire events or an ideal link, and host or transport don't offer that.
  */
 TIDAL_API TIDAL_CHECKED int tidal_node_open(const struct tidal_node_config *config,
 					    struct tidal_node **node);
@@ -57,27 +67,64 @@ TIDAL_API void tidal_node_close(struct tidal_node *node);
  */
 TIDAL_API TIDAL_CHECKED int tidal_node_step(struct tidal_node *node, tidal_time now,
 					    uint32_t budget);
-/* When the next step is due if nothing comes from outside; 0: at once (a vCPU is running). */
+/*
+ * When the next step is due if nothing comes from outside; 0: at once (a vCPU is running and the
+ * host has no threads of its own, or something waits for room).
+ */
 TIDAL_API tidal_time tidal_node_deadline(const struct tidal_node *node);
 
-/* A command (event.h) for the core. */
+/*
+ * A command (event.h) for the core, at the time of the last step. Errors: those of
+ * tidal_core_push(): EAGAIN: step, and give it again; EBUSY: called from a callback; EINVAL:
+ * *requester* is not below TIDAL_NODE_REQUESTERS (the others are the driver's).
+ */
+#define TIDAL_NODE_REQUESTERS 0x80000000u
 TIDAL_API TIDAL_CHECKED int tidal_node_command(struct tidal_node *node,
 					       const struct tidal_ev_command *command);
 
 /*
  * Read or write guest memory as a VMM or device does: pages are fetched and owned while
  * they are used. Begins the access; callbacks->accessed tells its end. *buf* must stay until
- * then. Any number may be under way, up to 64 (EAGAIN). ERANGE: outside of guest memory.
+ * then. Any number may be under way, up to TIDAL_NODE_ACCESSES (EAGAIN). ERANGE: outside of
+ * guest memory (nodes that don't know the virtual map tell so through `accessed`); EINVAL.
  */
+#define TIDAL_NODE_ACCESSES 64
 TIDAL_API TIDAL_CHECKED int tidal_node_access(struct tidal_node *node, tidal_gpa gpa, void *buf,
 					      size_t len, int write, uint64_t cookie);
 
 /*
  * Write all events that the core gets from now on to callbacks->record. Begins with
- * the parameters, so it must be called before the first step. `tidal-replay FILE` feeds
- * such a log to a fresh core and compares actions and digests.
+ * the parameters, so it must be called before the first step (EBUSY); ends with a digest at
+ * tidal_node_close(). `tidal-replay FILE` feeds such a log to a fresh core and compares actions and
+ * digests. EINVAL: no such callback; EFORMAT: parameters that a log can't hold; what
+ * the callback returned.
  */
 TIDAL_API TIDAL_CHECKED int tidal_node_record(struct tidal_node *node);
+
+/* Counters of the driver; they start at 0 and only grow. */
+#define TIDAL_NODE_STATS(X)                                                                \
+	X(stalls, "stalls pushed into the core")                                           \
+	X(stalls_ns, "wall time spent in these pushes: the decisions")                     \
+	X(events, "events taken by the core")                                              \
+	X(actions, "actions carried out")                                                  \
+	X(again, "pushes that the core put off for want of room")                          \
+	X(sends, "packets given to the transport")                                         \
+	X(sends_full, "packets lost because the transport was full; the core sends again") \
+	X(sends_failed, "packets that the transport refused for another reason")           \
+	X(messages, "messages that came")                                                  \
+	X(messages_dropped, "of them, refused by the core")                                \
+	X(messages_full, "of them, dropped because too many waited for room")              \
+	X(host_failed, "actions that the host refused")                                    \
+	X(accesses, "accesses that are over")
+
+#define TIDAL_NODE_STATS_MEMBER(name, text) uint64_t name;
+struct tidal_node_stats {
+	TIDAL_NODE_STATS(TIDAL_NODE_STATS_MEMBER)
+};
+#undef TIDAL_NODE_STATS_MEMBER
+
+TIDAL_API void tidal_node_stats(const struct tidal_node *node, struct tidal_node_stats *stats,
+				size_t size);
 
 /* The core, for tidal_core_stats(), tidal_core_page() and the like. */
 TIDAL_API const struct tidal_core *tidal_node_core(const struct tidal_node *node);
