@@ -15,13 +15,15 @@ MAKEFLAGS='' ${MAKE:?} -C "${top_builddir:?}" install DESTDIR="$work/stage" >"$w
 }
 pc=$(cd "$work/stage" && find . -name libtidal.pc)
 pc=${pc#.}; pc=${pc%/*}
+static=
+[ -n "$(find "$work/stage" -name libtidal.so)" ] || static=--static
 [ -n "$pc" ] || { echo "libtidal.pc was not installed"; exit 1; }
 
 # build_and_run PROGRAM MODULE PKG-CONFIG-OPTIONS...
 build_and_run()
 {
 	program=$1 module=$2; shift 2
-	flags=$($PKG_CONFIG "$@" --cflags --libs "$module") || return 1
+	flags=$($PKG_CONFIG "$@" $static --cflags --libs "$module") || return 1
 	echo "$module $*: $flags"
 	# shellcheck disable=SC2086
 	${CC:?} -std=c17 -Wall -Wextra -Werror $sanitize -o "$work/program" \
