@@ -98,6 +98,29 @@ static void test_old_peer(void **state)
 	net_close(net);
 }
 
+/* What the new incarnation's first packet carries is new, though the old one used its number. */
+static void test_restart_with_message(void **state)
+{
+	struct net *net = start();
+	struct link_out out;
+	struct got got;
+
+	(void)state;
+	for (uint8_t i = 0; i < 3; i++)
+		queue(net, 1, 0, LINK_REQUEST, i, 0);
+	assert_int_equal(give_all(net, 1), 3);
+	restart(net, 1, 2);
+	link_peer(net->node[1].l, 0, 1);
+	queue(net, 1, 0, LINK_REQUEST, 7, 0);
+	assert_true(next(net, 1, &out));
+	got = give(net, 1, &out);
+	assert_true(got.in.reset && got.in.body && !got.in.duplicate);
+	assert_int_equal(got.body[0], 7);
+	assert_true(give(net, 1, &out).in.duplicate);
+	assert_int_equal(net->node[0].stats.messages_in, 4);
+	net_close(net);
+}
+
 /* A restarted node that has nothing to say: its peer's packets make it tell who it is. */
 static void test_restart_silent(void **state)
 {
@@ -247,6 +270,7 @@ static int poke(struct net *net, struct link_out out, unsigned at, uint8_t byte)
 {
 	uint8_t bytes[LINK_HEADER + LINK_BODY_MAX];
 
+	assert_true(out.len <= sizeof(bytes));
 	memcpy(bytes, out.header, out.len);
 	bytes[at] = byte;
 	out.header = bytes;
@@ -275,6 +299,7 @@ static void test_malformed(void **state)
 		{ 68, 1, TIDAL_EPROTO, "acknowledges against itself" },
 		{ 75, 0x80, TIDAL_EPROTO, "acknowledges what was not sent" },
 	};
+	uint8_t longer[LINK_HEADER + LINK_BODY_MAX + 1];
 	struct net *net = start();
 	struct link_out out;
 	struct link_in in;
@@ -292,6 +317,14 @@ static void test_malformed(void **state)
 		cut.len = len;
 		assert_int_equal(peek(net, 0, &cut).err, TIDAL_EPROTO);
 	}
+	/* A body of the length that it claims, but longer than any. */
+	memset(longer, 0, sizeof(longer));
+	memcpy(longer, out.header, out.len);
+	longer[3] = LINK_BODY_MAX;
+	assert_int_equal(link_peek(net->node[1].l, 0, longer, LINK_HEADER + LINK_BODY_MAX, &in), 0);
+	longer[3] = LINK_BODY_MAX + 1;
+	assert_int_equal(link_peek(net->node[1].l, 0, longer, sizeof(longer), &in), TIDAL_EPROTO);
+
 	assert_int_equal(link_peek(net->node[1].l, 1, out.header, out.len, &in), TIDAL_ERANGE);
 	assert_int_equal(link_peek(net->node[1].l, 3, out.header, out.len, &in), TIDAL_ERANGE);
 	assert_int_equal(link_peek(net->node[1].l, UINT16_MAX, out.header, out.len, &in),
@@ -305,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_restart_peer),
 		cmocka_unit_test(test_old_peer),
+		cmocka_unit_test(test_restart_with_message),
 		cmocka_unit_test(test_restart_silent),
 		cmocka_unit_test(test_restart_both),
 		cmocka_unit_test(test_peer_news),

@@ -243,6 +243,7 @@ static void test_refuse(void **state)
 	check(net);
 	assert_settled(net, 1, 0, 900, false);
 	assert_int_equal(net->node[1].stats.messages_in, 0);
+	assert_int_equal(link_deadline(net->node[1].l), TIDAL_NEVER);
 
 	for (unsigned i = 0; i < 300; i++) {
 		queue(net, 0, 1, LINK_REPLY, 2, 0);
@@ -257,6 +258,18 @@ static void test_refuse(void **state)
 	assert_true(next(net, 0, &out));
 	assert_true(out.again);
 	assert_int_equal(give(net, 0, &out).body[0], 1);
+
+	/* Of a duplicate nothing is refused: that it has come is said again. */
+	net->now += NET_RTO / 8;
+	assert_true(next(net, 1, &out)); /* lost */
+	net->now = link_deadline(net->node[0].l);
+	assert_true(next(net, 0, &out));
+	got = peek(net, 0, &out);
+	assert_true(got.in.duplicate);
+	link_refuse(net->node[1].l, net->now, 0, &got.in);
+	net->now += NET_RTO / 8;
+	assert_int_equal(give_all(net, 1), 1);
+	assert_idle(net, 0);
 	net_close(net);
 }
 
@@ -307,6 +320,72 @@ static void test_backoff(void **state)
 		before = due;
 	}
 	assert_int_equal(net->node[0].stats.resent, 12);
+	net_close(net);
+}
+
+/* After a loss the longer timeout stays, until a message is acknowledged at first try (Karn). */
+static void test_backoff_ends(void **state)
+{
+	static const unsigned timeouts[] = { 1, 2, 4, 1 };
+	struct net *net = start();
+	struct link_out out;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		tidal_time timeout;
+
+		queue(net, 0, 1, LINK_REQUEST, 1, 0);
+		assert_true(next(net, 0, &out));
+		timeout = link_deadline(net->node[0].l) - net->now;
+		assert_in_range(timeout, NET_RTO * timeouts[i], NET_RTO * timeouts[i] * 9 / 8);
+		if (i < 2) { /* lost, and sent again */
+			net->now += timeout;
+			assert_true(next(net, 0, &out));
+			assert_true(out.again);
+		}
+		(void)give(net, 0, &out);
+		net->now += NET_RTO / 8;
+		assert_int_equal(give_all(net, 1), 1);
+		assert_int_equal(link_deadline(net->node[0].l), TIDAL_NEVER);
+	}
+	net_close(net);
+}
+
+/* A message that is acknowledged while it waits for its repetition is not repeated. */
+static void test_ack_before_repeat(void **state)
+{
+	struct net *net = start();
+	struct link_out out;
+
+	(void)state;
+	queue(net, 0, 1, LINK_REQUEST, 1, 0);
+	queue(net, 0, 1, LINK_REQUEST, 2, 0);
+	assert_int_equal(give_all(net, 0), 2);
+	net->now += NET_RTO;
+	assert_true(next(net, 0, &out)); /* the other is due as well */
+	assert_int_equal(link_deadline(net->node[0].l), 0);
+	assert_int_equal(give_all(net, 1), 1);
+	assert_false(next(net, 0, &out));
+	assert_idle(net, 0);
+	net_close(net);
+}
+
+/* An acknowledgement does not wait for the timeout of a message. */
+static void test_two_timers(void **state)
+{
+	struct net *net = start();
+	struct link_out out;
+
+	(void)state;
+	queue(net, 1, 0, LINK_REQUEST, 1, 0);
+	assert_true(next(net, 1, &out)); /* lost */
+	queue(net, 0, 1, LINK_REQUEST, 2, 0);
+	assert_int_equal(give_all(net, 0), 1);
+	assert_int_equal(link_deadline(net->node[1].l), net->now + NET_RTO / 8);
+	net->now += NET_RTO / 8;
+	assert_true(next(net, 1, &out));
+	assert_int_equal(out.len, LINK_HEADER);
+	assert_int_equal(link_deadline(net->node[1].l), net->now + NET_RTO - NET_RTO / 8);
 	net_close(net);
 }
 
@@ -491,6 +570,9 @@ int main(void)
 		cmocka_unit_test(test_refuse),
 		cmocka_unit_test(test_beyond_window),
 		cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_backoff_ends),
+		cmocka_unit_test(test_ack_before_repeat),
+		cmocka_unit_test(test_two_timers),
 		cmocka_unit_test(test_rtt),
 		cmocka_unit_test(test_many_peers),
 		cmocka_unit_test(test_withdraw_unsent),
