@@ -119,18 +119,18 @@ void link_queue(struct link *l, tidal_nodeid to, enum link_class class, const vo
 		uint32_t len, const struct link_payload *payload, uint64_t cookie);
 
 /*
- * Read a packet without changing anything. 0, or TIDAL_EPROTO (malformed), TIDAL_EVERSION,
- * TIDAL_ESTALE (drop it, and call link_stale()), TIDAL_ERANGE (no such peer), TIDAL_EAGAIN
- * (beyond the receive window). After 0 and ESTALE *in* describes the packet, until
- * something else is called.
+ * Read a packet without changing anything. 0, or TIDAL_EPROTO (malformed, beyond the window,
+ * or it acknowledges what was not sent), TIDAL_EVERSION, TIDAL_ESTALE (drop it, and call
+ * link_stale()), TIDAL_ERANGE (no such peer). After 0 and ESTALE *in* describes the packet.
+ * Between this and link_accept() only link_room(), link_queue() and link_withdraw() may be called.
  */
 int link_peek(const struct link *l, tidal_nodeid from, const void *bytes, uint32_t len,
 	      struct link_in *in);
 
 /*
  * Take the packet that *in* describes: learn its sender's incarnation and what it
- * acknowledges, mark its message as received. With in->reset all that was pending for this peer
- * is lost: queue answers after this call, never before it.
+ * acknowledges, mark its message as received. With in->reset all that is pending for this peer
+ * is lost, an answer that was queued before this call too.
  */
 void link_accept(struct link *l, tidal_time now, tidal_nodeid from, const struct link_in *in,
 		 struct tidal_stats *stats);

@@ -162,7 +162,7 @@ static int check_message(const struct link *l, const struct peer *p, struct link
 	if (in->seq <= come)
 		in->duplicate = true;
 	else if (in->seq - come > lane_window(in->class))
-		return TIDAL_EAGAIN;
+		return TIDAL_EPROTO; /* the sender may not go on before we acknowledge */
 	else if (beyond >> (in->seq - come - 1) & 1)
 		in->duplicate = true;
 	if (in->duplicate)

@@ -273,7 +273,7 @@ static void test_refuse(void **state)
 	net_close(net);
 }
 
-/* A packet from beyond the window is put off. */
+/* A packet from beyond the window is refused: nobody may send it. */
 static void test_beyond_window(void **state)
 {
 	struct net *net = start();
@@ -288,9 +288,9 @@ static void test_beyond_window(void **state)
 	bytes[28] = 32;
 	assert_int_equal(peek(net, 0, &out).err, 0);
 	bytes[28] = 33;
-	assert_int_equal(peek(net, 0, &out).err, TIDAL_EAGAIN);
+	assert_int_equal(peek(net, 0, &out).err, TIDAL_EPROTO);
 	memset(bytes + 28, 0xff, 8);
-	assert_int_equal(peek(net, 0, &out).err, TIDAL_EAGAIN);
+	assert_int_equal(peek(net, 0, &out).err, TIDAL_EPROTO);
 	net_close(net);
 }
 
