@@ -11,8 +11,11 @@ for program in ${programs:?}; do
 	page=${top_srcdir:?}/man/$(basename "$program").1
 	[ -e "$page" ] || { echo "$program has no manual page"; status=1; continue; }
 	"./$program" --help > "$work/help" || { echo "$program --help fails"; status=1; continue; }
-	grep -oE -- '--[a-z][a-z-]*' "$work/help" | sort -u > "$work/options"
-	grep -oE 'Fl -[a-z][a-z-]*' "$page" | sed 's/^Fl /-/' | sort -u > "$work/documented"
+	# --help goes without saying.
+	grep -oE '(^|[^a-zA-Z0-9_-])--?[a-z][a-z-]*' "$work/help" | sed 's/^[^-]*//' |
+		grep -vx -e --help | sort -u > "$work/options"
+	grep -oE 'Fl -?[a-z][a-z-]*' "$page" | sed 's/^Fl /-/' |
+		grep -vx -e --help | sort -u > "$work/documented"
 	diff "$work/options" "$work/documented" > "$work/diff" || {
 		echo "$program: options in --help (<) and in the manual page (>) differ:"
 		grep '^[<>]' "$work/diff"
