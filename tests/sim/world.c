@@ -2,7 +2,7 @@
 /* world - see world.h. */
 #include "world.h"
 
-#include "core_state.h" /* to see when an instruction is skipped, and why nothing moves */
+#include "core/core_state.h" /* to see when an instruction is skipped, and why nothing moves */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +14,8 @@
 #define OP_NS 100      /* an instruction */
 #define DEVICE_GPA (UINT64_C(1) << 46)
 
-enum kind { PACKET, DONE, OP, STOPPED };
+enum kind { PACKET, DONE, OP };
+enum effect { NO_EFFECT, UNMAP, PROTECT };
 
 /* Something that will happen. */
 struct thing {
@@ -23,10 +24,12 @@ struct thing {
 	uint8_t kind;
 	uint16_t node, from;
 	struct tidal_event ev; /* DONE */
-	tidal_vcpuid vcpu;     /* OP, STOPPED */
+	tidal_vcpuid vcpu;     /* OP */
 	uint32_t payload, payload_len; /* PACKET */
 	uint64_t value;	       /* contents of a page */
 	unsigned char *state;  /* saved vCPU */
+	uint8_t effect;	       /* DONE: enum effect, on this page */
+	tidal_gfn gfn;
 	uint32_t len;
 	unsigned char bytes[PACKET_MAX];
 };
@@ -39,6 +42,7 @@ struct mapping {
 struct saved { /* the state of a vCPU, as far as this machine has one */
 	uint64_t step;
 	uint64_t device;
+	tidal_time clock; /* the latest that it has seen */
 };
 
 struct vcpu_model {
@@ -59,7 +63,9 @@ struct host {
 	struct saved buf[WORLD_VCPUS * 2];
 	bool buf_used[WORLD_VCPUS * 2];
 	unsigned completed;
-	tidal_time ticked;
+	tidal_time ticked, lag;
+	uint32_t incarnation;
+	bool stopped; /* completions wait */
 };
 
 struct world {
@@ -76,6 +82,12 @@ struct world {
 	unsigned reports[16];
 	bool cut[WORLD_NODES][WORLD_NODES];
 	bool held_kind[256];
+	world_judge judge;
+	void *judge_arg;
+	struct thing **held; /* packets */
+	size_t held_count;
+	unsigned sent[MSG_MAX];
+	unsigned device_accesses;
 	bool skipping[WORLD_VCPUS]; /* told to skip, has not run yet */
 	char violation[256];
 };
@@ -150,7 +162,8 @@ static struct thing *thing(uint8_t kind, unsigned node)
 	return t;
 }
 
-static void done(struct world *w, unsigned node, uint64_t token, const struct tidal_ev_host_done *d)
+static struct thing *done(struct world *w, unsigned node, uint64_t token,
+			  const struct tidal_ev_host_done *d)
 {
 	struct thing *t = thing(DONE, node);
 
@@ -159,6 +172,7 @@ static void done(struct world *w, unsigned node, uint64_t token, const struct ti
 		t->ev.u.done = *d;
 	t->ev.u.done.token = token;
 	schedule(w, t, w->now + random64(w) % (w->c.host_ns + 1));
+	return t;
 }
 
 /* ---- guest memory ---- */
@@ -223,46 +237,115 @@ static void act_map(struct world *w, unsigned node, const struct tidal_act_pages
 	done(w, node, p->token, NULL);
 }
 
-static void act_unmap(struct world *w, unsigned node, const struct tidal_act_pages *p, bool protect)
+/* CPUs can use the old translation until the host is done. */
+static void act_unmap(struct world *w, unsigned node, const struct tidal_act_pages *p,
+		      enum effect effect)
 {
-	struct mapping *m = &w->host[node].map[p->gfn];
-	struct tidal_ev_host_done d = { 0 };
+	struct tidal_ev_host_done d = { .zero = p->test };
+	struct thing *t;
 
-	if (!m->frame)
+	if (!w->host[node].map[p->gfn].frame)
 		violate(w, "node %u unmaps page %llu, which isn't mapped", node,
 			(unsigned long long)p->gfn);
-	else
-		d.zero = p->test && contents(w, node, m) == 0;
-	if (protect)
+	t = done(w, node, p->token, &d);
+	t->effect = (uint8_t)effect;
+	t->gfn = p->gfn;
+}
+
+static void take_effect(struct world *w, struct thing *t)
+{
+	struct mapping *m = &w->host[t->node].map[t->gfn];
+
+	if (t->effect == NO_EFFECT)
+		return;
+	t->ev.u.done.zero = t->ev.u.done.zero && contents(w, t->node, m) == 0;
+	if (t->effect == PROTECT)
 		m->prot = TIDAL_PROT_R;
 	else
 		m->frame = 0;
-	done(w, node, p->token, &d);
+	t->effect = NO_EFFECT;
+}
+
+static struct thing *copy_of(const struct thing *packet)
+{
+	struct thing *t = thing(PACKET, packet->node);
+
+	*t = *packet;
+	if (packet->state) {
+		t->state = malloc(sizeof(struct saved));
+		memcpy(t->state, packet->state, sizeof(struct saved));
+	}
+	return t;
+}
+
+static void transmit(struct world *w, struct thing *t)
+{
+	schedule(w, t, w->now + w->c.delay_ns + random64(w) % (w->c.jitter_ns + 1));
+}
+
+static void hold(struct world *w, struct thing *t)
+{
+	w->held = realloc(w->held, (w->held_count + 1) * sizeof(struct thing *));
+	w->held[w->held_count++] = t;
+}
+
+static void forget(struct thing *t)
+{
+	free(t->state);
+	free(t);
+}
+
+/* What the test wants to become of the packet. */
+static enum world_fate fate(struct world *w, const struct thing *t)
+{
+	struct wire m;
+	struct world_packet p = { t->from, t->node, &m, (uint16_t)t->payload };
+
+	if (t->len <= HEADER_BODY || !wire_decode(&m, t->bytes + HEADER_BODY, t->len - HEADER_BODY))
+		return WORLD_PASS;
+	w->sent[m.kind]++;
+	return w->judge ? w->judge(&p, w->judge_arg) : WORLD_PASS;
+}
+
+static struct thing *packet_of(struct world *w, unsigned node, const struct tidal_act_send *s)
+{
+	struct host *h = &w->host[node];
+	struct thing *t = thing(PACKET, s->to);
+
+	t->from = (uint16_t)node;
+	t->len = s->len;
+	memcpy(t->bytes, s->header, s->len);
+	t->payload = s->payload;
+	t->payload_len = s->payload_len;
+	if (s->payload == TIDAL_PAYLOAD_PAGE)
+		t->value = h->frame[s->buf];
+	if (s->payload == TIDAL_PAYLOAD_VCPU) {
+		t->state = malloc(sizeof(struct saved));
+		memcpy(t->state, &h->buf[s->buf], sizeof(struct saved));
+	}
+	return t;
 }
 
 static void act_send(struct world *w, unsigned node, const struct tidal_act_send *s)
 {
-	struct host *h = &w->host[node];
-	unsigned copies = 1 + (random64(w) % 1000000 < w->c.dup_ppm);
+	bool twice = random64(w) % 1000000 < w->c.dup_ppm;
+	bool lost = random64(w) % 1000000 < w->c.loss_ppm || w->cut[node][s->to];
+	struct thing *t = packet_of(w, node, s);
+	enum world_fate f = fate(w, t);
 
-	if (w->cut[node][s->to] || random64(w) % 1000000 < w->c.loss_ppm)
+	if (f == WORLD_HOLD) {
+		hold(w, t);
 		return;
-	for (unsigned i = 0; i < copies; i++) {
-		struct thing *t = thing(PACKET, s->to);
-
-		t->from = (uint16_t)node;
-		t->len = s->len;
-		memcpy(t->bytes, s->header, s->len);
-		t->payload = s->payload;
-		t->payload_len = s->payload_len;
-		if (s->payload == TIDAL_PAYLOAD_PAGE)
-			t->value = h->frame[s->buf];
-		if (s->payload == TIDAL_PAYLOAD_VCPU) {
-			t->state = malloc(sizeof(struct saved));
-			memcpy(t->state, &h->buf[s->buf], sizeof(struct saved));
-		}
-		schedule(w, t, w->now + w->c.delay_ns + random64(w) % (w->c.jitter_ns + 1));
 	}
+	if (f == WORLD_TWICE)
+		hold(w, copy_of(t));
+	if (lost || f == WORLD_LOSE) {
+		forget(t);
+		return;
+	}
+	if (twice)
+		transmit(w, copy_of(t));
+	transmit(w, t);
 }
 
 static void act_run(struct world *w, unsigned node, const struct tidal_act_vcpu *a)
@@ -333,7 +416,7 @@ static void act(struct world *w, unsigned node, const struct tidal_action *a)
 		break;
 	case TIDAL_ACT_UNMAP:
 	case TIDAL_ACT_PROTECT:
-		act_unmap(w, node, &a->u.pages, a->kind == TIDAL_ACT_PROTECT);
+		act_unmap(w, node, &a->u.pages, a->kind == TIDAL_ACT_PROTECT ? PROTECT : UNMAP);
 		break;
 	case TIDAL_ACT_ZERO:
 		h->frame[a->u.frame.frame] = 0;
@@ -364,6 +447,7 @@ static void act(struct world *w, unsigned node, const struct tidal_action *a)
 		h->completed++;
 		break;
 	case TIDAL_ACT_IO:
+		w->device_accesses++;
 		d.value = ++w->next_value;
 		done(w, node, a->u.io.token, &d);
 		break;
@@ -394,8 +478,8 @@ static void note_skips(struct world *w, unsigned node)
 	for (unsigned v = 0; v < core->guest.vcpus; v++) {
 		const struct vcpu *vcpu = vcpus_at(&core->vcpus, (tidal_vcpuid)v);
 
-		if (vcpu->state != TIDAL_VCPU_READY || vcpu->resume != TIDAL_RESUME_SKIP ||
-		    w->skipping[v])
+		if ((vcpu->state != TIDAL_VCPU_READY && vcpu->state != TIDAL_VCPU_SAVING) ||
+		    vcpu->resume != TIDAL_RESUME_SKIP || w->skipping[v])
 			continue;
 		w->skipping[v] = true;
 		w->reference[vcpu->gfn] = 0;
@@ -409,7 +493,8 @@ static void note_skips(struct world *w, unsigned node)
 
 int world_push(struct world *w, unsigned node, const struct tidal_event *ev)
 {
-	int err = tidal_core_push(w->host[node].core, w->now, ev);
+	struct host *h = &w->host[node];
+	int err = tidal_core_push(h->core, w->now > h->lag ? w->now - h->lag : 0, ev);
 
 	w->events++;
 	note_skips(w, node);
@@ -504,11 +589,19 @@ static bool instruction(struct world *w, unsigned node, tidal_vcpuid id)
 {
 	struct vcpu_model *v = &w->host[node].vcpu[id];
 	struct world_op op = { 0 };
+	tidal_time clock = tidal_core_time(w->host[node].core);
 
+	if (clock < v->s.clock)
+		violate(w, "vCPU %u sees time go backwards on node %u", id, node);
+	v->s.clock = clock;
 	if (!w->program(w, id, v->s.step, &op, w->arg)) {
 		v->finished = true;
 		w->finished++;
 		stopped(w, node, id, TIDAL_STOP_OFF);
+		return false;
+	}
+	if (op.access == WORLD_WAIT) {
+		stopped(w, node, id, TIDAL_STOP_IDLE);
 		return false;
 	}
 	if (op.access == TIDAL_IO) {
@@ -545,6 +638,15 @@ static bool run_op(struct world *w, struct thing *t)
 	return !instruction(w, t->node, t->vcpu);
 }
 
+/* The host is done with something. false: to be tried again a little later. */
+static bool complete(struct world *w, struct thing *t)
+{
+	if (w->host[t->node].stopped)
+		return false;
+	take_effect(w, t);
+	return world_push(w, t->node, &t->ev) != TIDAL_EAGAIN;
+}
+
 static void happen(struct world *w, struct thing *t)
 {
 	tidal_time again = 0;
@@ -557,14 +659,13 @@ static void happen(struct world *w, struct thing *t)
 		again = run_op(w, t) ? 0 : OP_NS;
 		break;
 	default:
-		again = world_push(w, t->node, &t->ev) == TIDAL_EAGAIN ? 1000 : 0;
+		again = complete(w, t) ? 0 : 1000;
 	}
 	if (again) {
 		schedule(w, t, w->now + again);
 		return;
 	}
-	free(t->state);
-	free(t);
+	forget(t);
 }
 
 bool world_step(struct world *w)
@@ -578,6 +679,8 @@ bool world_step(struct world *w)
 	for (unsigned n = 0; n < w->c.nodes; n++) {
 		tidal_time d = tidal_core_deadline(w->host[n].core);
 
+		if (d != TIDAL_NEVER)
+			d += w->host[n].lag;
 		if (d <= w->host[n].ticked) /* one tick each time; the clock has to move on */
 			d = w->host[n].ticked + 1;
 		if (d < when) {
@@ -628,12 +731,13 @@ static void make_map(struct tidal_vmap *map, const struct world_config *c)
 		abort();
 	map->devices = 1;
 	map->device[0] = (struct tidal_vmap_device){ DEVICE_GPA, 4096, 0 };
-	if (!c->spread)
-		return;
-	map->vcpu_runs = 0;
-	for (unsigned v = 0; v < c->vcpus; v++)
+	if (c->spread)
+		map->vcpu_runs = 0;
+	for (unsigned v = 0; c->spread && v < c->vcpus; v++)
 		map->vcpu[map->vcpu_runs++] = (struct tidal_vmap_vcpus){
 			(tidal_vcpuid)v, 1, (tidal_nodeid)(v % c->nodes) };
+	if (c->place)
+		c->place(map, c->arg);
 }
 
 static void make_host(struct world *w, unsigned n, const struct tidal_vmap *map)
@@ -650,6 +754,7 @@ static void make_host(struct world *w, unsigned n, const struct tidal_vmap *map)
 	p.nodes = (uint16_t)c->nodes;
 	p.vcpus = c->vcpus;
 	p.seed = c->seed + n;
+	p.incarnation = ++h->incarnation;
 	p.policy = c->policy;
 	p.flags = (c->no_retire ? 0 : TIDAL_PARAM_RETIRE_EVENTS) |
 		  (c->ideal ? TIDAL_PARAM_IDEAL_LINK : 0);
@@ -678,10 +783,26 @@ static void make_host(struct world *w, unsigned n, const struct tidal_vmap *map)
 	h->post_list = calloc(c->frames, sizeof(*h->post_list));
 }
 
+static void free_host(struct host *h)
+{
+	free(h->mem);
+	free(h->frame);
+	free(h->map);
+	free(h->post_list);
+}
+
+static void start_host(struct world *w, unsigned node)
+{
+	struct tidal_event go = { .kind = TIDAL_EV_COMMAND };
+
+	go.u.command.command = TIDAL_CMD_CONTINUE;
+	if (world_push(w, node, &go))
+		violate(w, "node %u does not start", node);
+}
+
 struct world *world_open(const struct world_config *config, world_program program, void *arg)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct tidal_event go = { .kind = TIDAL_EV_COMMAND };
 	struct tidal_vmap map;
 
 	w->c = *config;
@@ -692,28 +813,24 @@ struct world *world_open(const struct world_config *config, world_program progra
 	make_map(&map, config);
 	for (unsigned n = 0; n < config->nodes; n++)
 		make_host(w, n, &map);
-	for (unsigned v = 0; v < config->vcpus; v++)
-		w->host[config->spread ? v % config->nodes : 0].vcpu[v].here = true;
-	go.u.command.command = TIDAL_CMD_CONTINUE;
+	for (unsigned i = 0; i < map.vcpu_runs; i++)
+		for (unsigned v = 0; v < map.vcpu[i].count; v++)
+			w->host[map.vcpu[i].node].vcpu[map.vcpu[i].first + v].here = true;
 	for (unsigned n = 0; n < config->nodes; n++)
-		if (world_push(w, n, &go))
-			violate(w, "node %u does not start", n);
+		start_host(w, n);
 	return w;
 }
 
 void world_close(struct world *w)
 {
-	for (size_t i = 0; i < w->count; i++) {
-		free(w->heap[i]->state);
-		free(w->heap[i]);
-	}
-	for (unsigned n = 0; n < w->c.nodes; n++) {
-		free(w->host[n].mem);
-		free(w->host[n].frame);
-		free(w->host[n].map);
-		free(w->host[n].post_list);
-	}
+	for (size_t i = 0; i < w->count; i++)
+		forget(w->heap[i]);
+	for (size_t i = 0; i < w->held_count; i++)
+		forget(w->held[i]);
+	for (unsigned n = 0; n < w->c.nodes; n++)
+		free_host(&w->host[n]);
 	free(w->heap);
+	free(w->held);
 	free(w->reference);
 	free(w);
 }
@@ -862,4 +979,85 @@ int world_mapping(const struct world *w, unsigned node, tidal_gfn gfn)
 uint64_t world_frame_value(const struct world *w, unsigned node, tidal_frame frame)
 {
 	return w->host[node].frame[frame];
+}
+
+/* ---- scripted tests ---- */
+
+void world_filter(struct world *w, world_judge judge, void *arg)
+{
+	w->judge = judge;
+	w->judge_arg = arg;
+}
+
+unsigned world_release(struct world *w)
+{
+	unsigned n = (unsigned)w->held_count;
+
+	for (size_t i = 0; i < w->held_count; i++)
+		transmit(w, w->held[i]);
+	w->held_count = 0;
+	return n;
+}
+
+unsigned world_sent(const struct world *w, uint8_t kind)
+{
+	return w->sent[kind];
+}
+
+void world_stop_host(struct world *w, unsigned node, bool stop)
+{
+	w->host[node].stopped = stop;
+}
+
+void world_lag(struct world *w, unsigned node, tidal_time lag)
+{
+	w->host[node].lag = lag;
+}
+
+/* What the host of this node was about to do will not happen. */
+static void cancel(struct world *w, unsigned node)
+{
+	struct thing **all = w->heap;
+	size_t count = w->count;
+
+	w->heap = NULL;
+	w->count = w->room = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (all[i]->node == node && all[i]->kind != PACKET)
+			forget(all[i]);
+		else
+			schedule(w, all[i], all[i]->at);
+	}
+	free(all);
+}
+
+void world_restart(struct world *w, unsigned node)
+{
+	struct host *h = &w->host[node];
+	const struct host fresh = { .incarnation = h->incarnation, .lag = h->lag };
+
+	cancel(w, node);
+	free_host(h);
+	*h = fresh;
+	make_host(w, node, NULL);
+	start_host(w, node);
+}
+
+void world_wake(struct world *w, tidal_vcpuid v)
+{
+	struct tidal_event ev = { .kind = TIDAL_EV_VCPU_WAKE };
+
+	ev.u.wake.vcpu = v;
+	for (unsigned n = 0; n < w->c.nodes; n++) {
+		struct tidal_vcpu_info info;
+
+		if (tidal_core_vcpu(w->host[n].core, v, &info) == 0 &&
+		    info.state == TIDAL_VCPU_IDLE && world_push(w, n, &ev))
+			violate(w, "node %u: vCPU %u is not woken", n, v);
+	}
+}
+
+unsigned world_device_accesses(const struct world *w)
+{
+	return w->device_accesses;
 }

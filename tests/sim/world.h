@@ -23,19 +23,21 @@ struct world_config {
 	tidal_time delay_ns, jitter_ns; /* jitter reorders */
 	tidal_time host_ns; /* a host operation takes up to this */
 	const struct tidal_policy_ops *policy;
-	bool spread;	    /* vCPUs start on all nodes, memory too */
+	bool spread;	    /* vCPUs start on all nodes */
 	bool no_retire;	    /* the host doesn't tell retired instructions */
 	bool ideal;	    /* the link is off: needs loss, dup 0 */
 	void (*tune)(struct tidal_params *, void *arg); /* last word on parameters */
+	void (*place)(struct tidal_vmap *, void *arg);	/* last word on the initial map */
 	void *arg;
 };
 
 /* One access of a vCPU. A crossing store touches gfn and gfn + 1 at once. */
 struct world_op {
 	tidal_gfn gfn;
-	uint8_t access; /* enum tidal_access; TIDAL_IO: a device read */
+	uint8_t access; /* enum tidal_access; TIDAL_IO: a device read; or WORLD_WAIT */
 	bool crossing;
 };
+#define WORLD_WAIT 5 /* the vCPU is idle until world_wake(), and then asks its program again */
 
 struct world;
 
@@ -79,6 +81,37 @@ unsigned world_completed(const struct world *w, unsigned node);
 void world_cut(struct world *w, unsigned from, unsigned to, bool cut);
 /* Stop (or go on) delivering messages of this kind (first body byte); 0: none. They wait. */
 void world_delay_kind(struct world *w, uint8_t kind, bool hold);
+/* What becomes of a message that is about to be sent. */
+enum world_fate {
+	WORLD_PASS,
+	WORLD_LOSE,
+	WORLD_HOLD,  /* until world_release() */
+	WORLD_TWICE, /* goes, and a copy of it is held */
+};
+struct wire;
+struct world_packet {
+	tidal_nodeid from, to;
+	const struct wire *message;
+	uint16_t payload; /* enum tidal_payload */
+};
+typedef enum world_fate (*world_judge)(const struct world_packet *, void *arg);
+/* Let *judge* see every packet that has a message; NULL: all pass. */
+void world_filter(struct world *w, world_judge judge, void *arg);
+/* Send on what is held, in the order in which it was sent. Returns how many packets that were. */
+unsigned world_release(struct world *w);
+/* Packets with a message of this kind that nodes have sent, repetitions included. */
+unsigned world_sent(const struct world *w, uint8_t kind);
+
+/* The host of this node takes its time: unmapping and the like isn't done before it goes on. */
+void world_stop_host(struct world *w, unsigned node, bool stop);
+/* The clock of this node is slow by so much. */
+void world_lag(struct world *w, unsigned node, tidal_time lag);
+/* A node other than the master is started anew: its memory and its vCPUs are lost. */
+void world_restart(struct world *w, unsigned node);
+/* Wake the vCPU if it waits (WORLD_WAIT). */
+void world_wake(struct world *w, tidal_vcpuid v);
+/* Device accesses that were carried out. */
+unsigned world_device_accesses(const struct world *w);
 /* How the page is mapped on a node: 0 not, 1 read-only, 3 writable. */
 int world_mapping(const struct world *w, unsigned node, tidal_gfn gfn);
 uint64_t world_frame_value(const struct world *w, unsigned node, tidal_frame frame);
