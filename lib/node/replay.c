@@ -101,8 +101,8 @@ static bool push_event(struct run *run)
 	r->now = record->now;
 	if (r->visit)
 		r->visit(r->arg, r->number, record);
-	if (!find_policy(record->policy, &record->event.u.command.policy) &&
-	    record->event.kind == TIDAL_EV_COMMAND)
+	if (record->event.kind == TIDAL_EV_COMMAND &&
+	    !find_policy(record->policy, &record->event.u.command.policy))
 		return bad(run, "a command sets a policy that is not built in", 0);
 	ret = tidal_core_push(run->core, record->now, &record->event);
 	if (ret != record->result)
