@@ -231,8 +231,7 @@ static void take_contents(struct engine *e, struct occasion *o, uint8_t flags)
 	} else if (flags & WIRE_IS_ZERO) {
 		e->stats->dormant_in++;
 		page->state = TIDAL_PAGE_DORMANT;
-		if (o->t->asked == TIDAL_ZERO)
-			o->t->want = TIDAL_ZERO; /* zeroed on behalf of that instruction: it goes first */
+		o->t->decreed = o->t->asked == TIDAL_ZERO;
 	} else {
 		page->state = TIDAL_PAGE_EXCLUSIVE;
 		page->frame = o->payload;

@@ -43,7 +43,6 @@ struct occasion {
 	tidal_nodeid from;
 	tidal_frame payload; /* the page that came; whoever keeps it sets NONE */
 	const struct tidal_ev_host_done *done;
-	uint8_t access;	     /* stalls */
 };
 
 /*

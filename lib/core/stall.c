@@ -15,20 +15,53 @@ static uint8_t stronger(uint8_t a, uint8_t b)
 	return strength[b] > strength[a] ? b : a;
 }
 
+/* The strongest of what those who wait now want; whoever has left does not count. */
+static uint8_t strongest(const struct engine *e, tidal_gfn gfn)
+{
+	uint8_t want = TIDAL_READ;
+
+	for (tidal_vcpuid v = sched_waiting(e->sched, SCHED_WAIT_PAGE, gfn); v != TIDAL_VCPU_NONE;
+	     v = sched_waiting_next(e->sched, v))
+		want = stronger(want, vcpus_at(e->vcpus, v)->access);
+	for (uint32_t i = 0; e->vmm->used && i < VMM_WAITERS; i++)
+		if (e->vmm->waiter[i].used && e->vmm->waiter[i].gfn == gfn)
+			want = stronger(want, e->vmm->waiter[i].access);
+	return want;
+}
+
 int proto_stall(struct engine *e, tidal_gfn gfn, uint8_t access)
 {
 	static const uint8_t happening[] = {
 		[TIDAL_READ] = HAP_READ, [TIDAL_EXEC] = HAP_READ,
 		[TIDAL_WRITE] = HAP_WRITE, [TIDAL_ZERO] = HAP_ZERO,
 	};
-	struct occasion o = { .gfn = gfn, .access = access, .payload = TIDAL_FRAME_NONE };
+	struct occasion o = { .gfn = gfn, .payload = TIDAL_FRAME_NONE };
 
 	return proto_happen(e, happening[access], &o);
+}
+
+/*
+ * The copy is held for a vCPU, and must go when that has made use of it. Whoever comes now waits for
+ * a new one, or invalidations could be put off for ever; if it is that vCPU, the hold is over.
+ */
+static int stall_on_doomed(struct engine *e, struct transit *t)
+{
+	const struct vcpu *v;
+
+	if (t->hold_vcpu == TIDAL_VCPU_NONE)
+		return 0;
+	v = vcpus_at(e->vcpus, t->hold_vcpu);
+	if (v->state == TIDAL_VCPU_STALLED && v->gfn == t->gfn)
+		proto_settle(e, t);
+	return 0;
 }
 
 CELL(on_stall)
 {
 	struct transit *t = o->t;
+
+	if (t && t->drop_due)
+		return stall_on_doomed(e, t);
 
 	if (!t) {
 		t = transits_begin(e->transits, o->gfn);
@@ -36,7 +69,7 @@ CELL(on_stall)
 			return TIDAL_EAGAIN;
 		t->state = SIT_HELD;
 	}
-	t->want = o->access;
+	proto_unhold(e, t); /* whoever it was held for shares it with this one now */
 	t->server = e->self;
 	proto_pursue(e, t);
 	return 0;
@@ -45,7 +78,7 @@ CELL(on_stall)
 CELL(on_stall_join)
 {
 	(void)e;
-	o->t->want = stronger(o->t->want, o->access);
+	(void)o; /* it is in the event table already */
 	return 0;
 }
 
@@ -131,13 +164,16 @@ void proto_pursue(struct engine *e, struct transit *t)
 		return;
 	}
 	engine_page(e, t->gfn, &page);
-	wants[page.state][t->want](e, t, &page);
+	t->want = strongest(e, t->gfn);
+	/* zeroed in the name of an instruction: that one comes first, whatever else is wanted */
+	wants[page.state][t->decreed ? TIDAL_ZERO : t->want](e, t, &page);
 }
 
 /* ---- waking and holding ---- */
 
 void proto_unhold(struct engine *e, struct transit *t)
 {
+	transit_timer(e->transits, t, TIDAL_NEVER);
 	if (t->hold_vcpu == TIDAL_VCPU_NONE)
 		return;
 	if (t->hold_prev)
@@ -218,7 +254,7 @@ void proto_arrived(struct engine *e, struct transit *t)
 	t->state = SIT_HELD;
 	transit_room_leave(e->transits, t);
 	proto_wake(e, t, t->gfn);
-	t->skip = false;
+	t->skip = t->decreed = false;
 	if (first == TIDAL_VCPU_NONE || vcpus_at(e->vcpus, first)->resume == TIDAL_RESUME_SKIP) {
 		proto_settle(e, t);
 		return;
@@ -257,7 +293,6 @@ void proto_settle(struct engine *e, struct transit *t)
 	tidal_gfn gfn = t->gfn;
 
 	proto_unhold(e, t);
-	transit_timer(e->transits, t, TIDAL_NEVER);
 	transit_room_leave(e->transits, t);
 	t->state = SIT_HELD;
 	engine_page(e, gfn, &page);

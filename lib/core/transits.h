@@ -50,13 +50,14 @@ const char *situation_name(unsigned s);
 struct transit {
 	tidal_gfn gfn;
 	uint8_t state;	/* enum situation, a transient one */
-	uint8_t want;	/* enum tidal_access: the strongest that local waiters want */
+	uint8_t want;	/* enum tidal_access: the strongest that local waiters wanted at the last look */
 	uint8_t asked;	/* ASK, UPGRADE: what was asked for */
 	uint8_t after;	/* DROPPING: the state to go back to; SIT_INVALID: none */
 	uint8_t prot;	/* MAPPING: enum page_map */
 	uint8_t tries;	/* requests refused so far */
 	bool promised;	/* a landing frame is promised for the answer */
 	bool drop_due;	/* an invalidation waits for the end of the hold */
+	bool decreed;	/* it was zeroed where it was, on behalf of an instruction that waits here */
 	bool skip;	/* waiters of a zeroing instruction may skip it */
 	bool in_room;	/* linked in the list of those who wait for frames */
 	uint32_t id;	/* of the request that is out */

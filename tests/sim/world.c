@@ -46,7 +46,8 @@ struct saved { /* the state of a vCPU, as far as this machine has one */
 };
 
 struct vcpu_model {
-	bool here, running, stop, watch, finished;
+	bool here, running, stop, finished;
+	bool watch, retired; /* to be told; an instruction that could not be told */
 	uint8_t resume;
 	uint64_t value;
 	struct saved s;
@@ -360,7 +361,7 @@ static void act_run(struct world *w, unsigned node, const struct tidal_act_vcpu 
 	if (!v->here)
 		violate(w, "vCPU %u is run on node %u, where it isn't", a->vcpu, node);
 	v->running = true;
-	v->stop = false;
+	v->stop = v->retired = false;
 	v->resume = (uint8_t)a->resume;
 	v->value = a->value;
 	v->watch = a->watch;
@@ -540,15 +541,23 @@ static bool packet(struct world *w, struct thing *t)
 	return err != TIDAL_EAGAIN;
 }
 
-static void stopped(struct world *w, unsigned node, tidal_vcpuid id, uint16_t reason)
+/* false: not now. */
+static bool stopped(struct world *w, unsigned node, tidal_vcpuid id, uint16_t reason)
 {
+	struct vcpu_model *v = &w->host[node].vcpu[id];
 	struct tidal_event ev = { .kind = TIDAL_EV_VCPU_STOPPED };
+	int err;
 
-	w->host[node].vcpu[id].running = false;
+	v->running = false;
 	ev.u.stopped.vcpu = id;
 	ev.u.stopped.reason = reason;
-	if (world_push(w, node, &ev))
+	ev.u.stopped.retired = v->retired;
+	err = world_push(w, node, &ev);
+	if (err == TIDAL_EAGAIN)
+		v->running = true;
+	else if (err)
 		violate(w, "node %u: vCPU %u stopped: refused", node, id);
+	return err != TIDAL_EAGAIN;
 }
 
 static int stall(struct world *w, unsigned node, tidal_vcpuid id, tidal_gfn gfn, uint8_t access)
@@ -573,14 +582,16 @@ static void retire(struct world *w, unsigned node, tidal_vcpuid id)
 {
 	struct vcpu_model *v = &w->host[node].vcpu[id];
 	struct tidal_event ev = { .kind = TIDAL_EV_RETIRED };
+	int err;
 
 	v->s.step++;
 	v->resume = TIDAL_RESUME_RETRY;
 	if (!v->watch || w->c.no_retire)
 		return;
-	v->watch = false;
 	ev.u.retired.vcpu = id;
-	if (world_push(w, node, &ev))
+	err = world_push(w, node, &ev);
+	v->watch = v->retired = err == TIDAL_EAGAIN; /* then the next one is told, or the stop */
+	if (err && err != TIDAL_EAGAIN)
 		violate(w, "node %u: retired: refused", node);
 }
 
@@ -595,15 +606,14 @@ static bool instruction(struct world *w, unsigned node, tidal_vcpuid id)
 		violate(w, "vCPU %u sees time go backwards on node %u", id, node);
 	v->s.clock = clock;
 	if (!w->program(w, id, v->s.step, &op, w->arg)) {
+		if (!stopped(w, node, id, TIDAL_STOP_OFF))
+			return true;
 		v->finished = true;
 		w->finished++;
-		stopped(w, node, id, TIDAL_STOP_OFF);
 		return false;
 	}
-	if (op.access == WORLD_WAIT) {
-		stopped(w, node, id, TIDAL_STOP_IDLE);
-		return false;
-	}
+	if (op.access == WORLD_WAIT)
+		return !stopped(w, node, id, TIDAL_STOP_IDLE);
 	if (op.access == TIDAL_IO) {
 		if (v->resume != TIDAL_RESUME_IO)
 			return stall(w, node, id, 0, TIDAL_IO) == TIDAL_EAGAIN;
@@ -631,10 +641,8 @@ static bool run_op(struct world *w, struct thing *t)
 
 	if (!v->running)
 		return true;
-	if (v->stop) {
-		stopped(w, t->node, t->vcpu, TIDAL_STOP_SLICE);
-		return true;
-	}
+	if (v->stop)
+		return stopped(w, t->node, t->vcpu, TIDAL_STOP_SLICE);
 	return !instruction(w, t->node, t->vcpu);
 }
 
