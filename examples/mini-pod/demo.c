@@ -74,7 +74,7 @@ static int play(struct pod *pod, const struct program *program)
 		return status;
 	fprintf(stderr, "%8s  Ready to boot. All memory is dormant: it reads as zero and costs\n"
 			"          nothing until it is used.\n",
-		text_time(pod->now).s);
+		text_time(pod->ready_time).s);
 	status = pod_load(pod, program);
 	if (status)
 		return status;

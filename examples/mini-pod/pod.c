@@ -131,8 +131,11 @@ static void make_params(const struct pod_node *node, const struct tidal_vmap *ma
 	params->vmap = node->id == 0 ? map : NULL;
 	params->topology = topology;
 	params->vcpu_slots = options->vcpus;
-	/* In a huge guest every page that is used may lie in a range of its own. */
-	params->ranges = at_least(params->ranges, 2 * frames);
+	/*
+	 * In a huge guest every page that is used may lie in a range of its own, each split off
+	 * extents that are halved again and again. What isn't used costs only addresses.
+	 */
+	params->ranges = at_least(params->ranges, 16 * frames * options->nodes);
 	params->homes = at_least(params->homes, 2 * frames * options->nodes);
 	params->policy = options->policy;
 }

@@ -173,6 +173,23 @@ static void print_summary(const struct pod *pod, const struct tidal_stats *stats
 			(double)forwards / (double)requests, (unsigned long long)longest);
 }
 
+/* The only line in wall time, and so the only one that differs from run to run. */
+static void print_decisions(const struct pod *pod)
+{
+	uint64_t stalls = 0, ns = 0;
+
+	for (uint32_t i = 0; i < pod->opened; i++) {
+		struct tidal_node_stats stats;
+
+		tidal_node_stats(pod->nodes[i].node, &stats, sizeof(stats));
+		stalls += stats.stalls;
+		ns += stats.stalls_ns;
+	}
+	if (stalls)
+		fprintf(stderr, "decision time here    %s per stall on average (wall clock)\n",
+			text_time(ns / stalls).s);
+}
+
 void table_print(const struct pod *pod)
 {
 	struct tidal_stats stats[MINI_POD_NODES_MAX];
@@ -183,4 +200,5 @@ void table_print(const struct pod *pod)
 	print_heads(pod->opened);
 	print_rows(stats, pod->opened);
 	print_summary(pod, stats);
+	print_decisions(pod);
 }

@@ -5,7 +5,10 @@
 
 struct pod;
 
-/* On stderr. Everything in it is in pod time: the same seed prints the same table. */
+/*
+ * On stderr. All of it is in pod time, so that the same seed prints the same table, except
+ * the decision time in its last line.
+ */
 void table_print(const struct pod *pod);
 
 #endif

@@ -3,6 +3,7 @@
 # program prints. Read by sha256.sh, wordcount.sh and sort.sh, which set:
 #	guest	its name
 #	bytes	how long the input is
+#	bytes_vcpu	the same for the policy vcpu, which takes far longer
 #	oracle	a command that filters the input; its output is compared with the guest's
 #	tidy	a command that filters the guest's output before
 # ORACLE_FULL=1 in the environment runs every shape instead of a sample.
@@ -46,21 +47,23 @@ every_shape()
 	done
 }
 
-# measure VCPUS: how many pages the guest writes with so many vCPUs, on one large node.
+# measure VCPUS INPUT: how many pages the guest writes, on one large node.
 measure()
 {
-	if [ ! -f "$work/pages.$1" ]; then
-		run --nodes 1 --node-memory 256M --vcpus "$1" "$guest" "$work/input" ||
+	if [ ! -f "$2.$1" ]; then
+		run --nodes 1 --node-memory 256M --vcpus "$1" "$guest" "$2" ||
 			fail "$guest: exit code $? on one large node: $(cat "$work/err")"
-		pages_written >"$work/pages.$1"
+		pages_written >"$2.$1"
 	fi
-	cat "$work/pages.$1"
+	cat "$2.$1"
 }
 
 # check_shape NODES VCPUS POLICY LOSS REORDER
 check_shape()
 {
-	pages=$(measure "$2")
+	input=$work/input
+	[ "$3" = vcpu ] && input=$work/small
+	pages=$(measure "$2" "$input")
 	if [ -z "$pages" ]; then
 		fail "$guest: the table does not say what the guest wrote"
 		return
@@ -71,14 +74,14 @@ check_shape()
 	[ "$5" = - ] || shape="$shape $5"
 	shape="$shape --node-memory $((node * 4))K"
 	# Words of $shape are arguments.
-	run $shape "$guest" "$work/input"
+	run $shape "$guest" "$input"
 	status=$?
 	if [ "$status" != 0 ]; then
 		fail "mini-pod $shape $guest: exit code $status: $(tail -n 1 "$work/err")"
 		return
 	fi
 	$tidy <"$work/out" >"$work/tidy"
-	cmp -s "$work/tidy" "$work/expected" ||
+	cmp -s "$work/tidy" "$input.expected" ||
 		fail "mini-pod $shape $guest: its output differs from that of $oracle"
 	written=$(pages_written)
 	if [ "$1" != 1 ] && [ $((written * 2)) -lt $((node * 3)) ]; then
@@ -91,7 +94,9 @@ check_shape()
 }
 
 make_text "$bytes" 20 >"$work/input"
-$oracle <"$work/input" >"$work/expected"
+make_text "$bytes_vcpu" 21 >"$work/small"
+$oracle <"$work/input" >"$work/input.expected"
+$oracle <"$work/small" >"$work/small.expected"
 shapes=0
 if [ -n "$ORACLE_FULL" ]; then
 	every_shape >"$work/shapes"
@@ -107,11 +112,11 @@ echo "$guest: $shapes pods printed what $oracle prints"
 # Inputs that are easily got wrong.
 edge()
 {
-	$oracle <"$work/input" >"$work/expected"
+	$oracle <"$work/input" >"$work/input.expected"
 	run --nodes 3 --vcpus 5 --seed 7 "$guest" "$work/input" ||
 		fail "$guest, $1: exit code $?: $(tail -n 1 "$work/err")"
 	$tidy <"$work/out" >"$work/tidy"
-	cmp -s "$work/tidy" "$work/expected" || fail "$guest, $1: differs from $oracle"
+	cmp -s "$work/tidy" "$work/input.expected" || fail "$guest, $1: differs from $oracle"
 }
 
 : >"$work/input"

@@ -2,6 +2,7 @@
 # sort.sh - the sort guest against sort.
 guest=sort
 bytes=250000
+bytes_vcpu=100000
 oracle=sort
 tidy=cat
 . "$top_srcdir/tests/oracle/outputs.sh"

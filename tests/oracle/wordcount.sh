@@ -2,6 +2,7 @@
 # wordcount.sh - the wordcount guest against wc.
 guest=wordcount
 bytes=1500000
+bytes_vcpu=400000
 # The numbers alone: wc aligns them.
 numbers()
 {
