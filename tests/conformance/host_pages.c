@@ -265,6 +265,9 @@ void test_zero(void **state)
 	for (size_t at = 0; at < PAGE; at += 8)
 		assert_int_equal(machine_get(m, 4, UNMAPPED, at), 0);
 	assert_int_equal(machine_get(m, 5, UNMAPPED, 0), 55);
+	assert_int_equal(m->ops->zero(m->host, ++m->token, 5), 0); /* was never guest memory */
+	machine_done(m);
+	assert_int_equal(machine_get(m, 5, UNMAPPED, 0), 0);
 	machine_close(m);
 }
 

@@ -209,8 +209,8 @@ static void test_own_store(void **state)
 {
 	struct vm *vm = *state;
 
-	VM_CODE_AT(vm, VM_CODE, RV_LR(3, A2, A0), RV_SD(A2, 0, A0), RV_SC(3, S0, A1, A0),
-		   RV_EBREAK);
+	VM_CODE_AT(vm, VM_CODE, RV_LR(3, A2, A0), RV_SD(A2, 0, A0), RV_SD(A2, 1, A0),
+		   RV_AMO(0x08, 3, A3, X0, A0), RV_SC(3, S0, A1, A0), RV_EBREAK);
 	vm_boot(vm, 0, VM_CODE, VM_DATA, 7, 0);
 	expect_success(vm, VM_DATA);
 }
@@ -257,9 +257,11 @@ static void test_drop(void **state)
 {
 	struct vm *vm = *state;
 
-	reserve(vm, 3, VM_DATA);
-	assert_int_equal(vm->ops->vcpu_drop(vm->host, 0), 0);
-	assert_int_equal(vm->ops->vcpu_create(vm->host, 0), 0);
+	for (unsigned i = 0; i < 1000; i++) { /* more than there are slots */
+		reserve(vm, 3, VM_DATA);
+		assert_int_equal(vm->ops->vcpu_drop(vm->host, 0), 0);
+		assert_int_equal(vm->ops->vcpu_create(vm->host, 0), 0);
+	}
 	other(vm, RV_SD(A1, 0, A0), VM_DATA);
 	vm_boot(vm, 0, VM_CODE + 4, VM_DATA, 7, 0);
 	expect_failure(vm);

@@ -52,6 +52,16 @@ static void test_writes(void **state)
 	vm_run_to_end(vm, 0);
 	assert_int_equal(added_at(vm, PAGE2), 17);
 
+	VM_CODE_AT(vm, VM_CODE, RV_SD(A2, 0, A1), RV_EBREAK); /* two instructions at once */
+	VM_CODE_AT(vm, PAGE2, RV_ADDI(A0, A0, 1), RV_ADDI(A0, A0, 1), RV_EBREAK);
+	assert_int_equal(added_at(vm, PAGE2), 2);
+	vm_boot(vm, 0, VM_CODE, 0, PAGE2,
+		RV_ADDI(A0, A0, 16) | (uint64_t)RV_ADDI(A0, A0, 32) << 32);
+	vm_run_to_end(vm, 0);
+	assert_int_equal(added_at(vm, PAGE2), 48);
+	VM_CODE_AT(vm, PAGE2, RV_ADDI(A0, A0, 1), RV_EBREAK);
+	assert_int_equal(added_at(vm, PAGE2), 1);
+
 	VM_CODE_AT(vm, VM_CODE, RV_AMO(0x01, 2, X0, A2, A1), RV_EBREAK);
 	vm_boot(vm, 0, VM_CODE, 0, PAGE2, RV_ADDI(A0, A0, 5));
 	vm_run_to_end(vm, 0);

@@ -154,6 +154,22 @@ static void test_page_crossing_load(void **state)
 	assert_int_equal(vm_regs(vm, 0).x[A2], PATTERN);
 }
 
+/* The same when the TLB knows the first page well. */
+static void test_page_crossing_from_warm_page(void **state)
+{
+	const uint32_t insns[] = { RV_LD(A2, 2, A0), RV_SD(A1, 2, A0) };
+	struct vm *vm = *state;
+	struct tidal_event event;
+
+	for (unsigned i = 0; i < 2; i++) {
+		VM_CODE_AT(vm, VM_CODE, RV_LD(A2, -8, A0), RV_SD(A2, -8, A0), insns[i], RV_EBREAK);
+		vm_boot(vm, 0, VM_CODE, NEXT - 8, PATTERN, 0);
+		event = vm_run(vm, 0);
+		vm_expect_stall(&event, i ? TIDAL_WRITE : TIDAL_READ, NEXT);
+		assert_int_equal(vm_get(vm, NEXT - 8), 0);
+	}
+}
+
 static void test_exec_stall(void **state)
 {
 	struct vm *vm = *state;
@@ -338,6 +354,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_revoked_rights, vm_setup, vm_teardown),
 		cmocka_unit_test_setup_teardown(test_page_crossing_store, vm_setup, vm_teardown),
 		cmocka_unit_test_setup_teardown(test_page_crossing_load, vm_setup, vm_teardown),
+		cmocka_unit_test_setup_teardown(test_page_crossing_from_warm_page, vm_setup,
+						vm_teardown),
 		cmocka_unit_test_setup_teardown(test_exec_stall, vm_setup, vm_teardown),
 		cmocka_unit_test_setup_teardown(test_zero_block, vm_setup, vm_teardown),
 		cmocka_unit_test_setup_teardown(test_page_of_zeroes, vm_setup, vm_teardown),
