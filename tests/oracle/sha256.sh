@@ -2,7 +2,7 @@
 # sha256.sh - the sha256 guest against sha256sum.
 guest=sha256
 bytes=700000
-bytes_vcpu=300000
+bytes_vcpu=260000
 hash()
 {
 	sha256sum | cut -d ' ' -f 1
