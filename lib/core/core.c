@@ -84,6 +84,15 @@ size_t tidal_core_footprint(const struct tidal_params *params)
 	return a.used;
 }
 
+/* What every message tells of this node: its load, and the frames that it can spare. */
+static void press(struct engine *e)
+{
+	uint32_t free = frames_free(e->frames), reserve = e->frames->reserve;
+
+	link_pressure(e->link, sched_load(e->sched),
+		      free > reserve ? free - reserve : 0);
+}
+
 int tidal_core_init(void *mem, size_t bytes, const struct tidal_params *params,
 		    struct tidal_core **out)
 {
@@ -115,6 +124,7 @@ int tidal_core_init(void *mem, size_t bytes, const struct tidal_params *params,
 	core->params.weights = NULL;
 	core_engine(core, 0, &e);
 	sched_pause(e.sched, true);
+	press(&e);
 	if (p.vmap)
 		boot_master(&e, p.vmap);
 	*out = core;
@@ -150,6 +160,7 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	if (err)
 		return err;
 	core->now = e.now;
+	press(&e);
 	if (!e.guest->known)
 		return 0;
 	boot_tell(&e);
@@ -158,8 +169,6 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 		proto_poked(&e);
 		proto_capacity(&e);
 	}
-	link_pressure(e.link, sched_load(e.sched), frames_free(e.frames) > e.frames->reserve ?
-						    frames_free(e.frames) - e.frames->reserve : 0);
 	return 0;
 }
 

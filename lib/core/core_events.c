@@ -69,6 +69,7 @@ static int stall_vcpu(struct engine *e, const struct tidal_ev_stall *s)
 	if (memory && !can_begin(e, gfn))
 		return TIDAL_EAGAIN;
 	sched_stopped(e->sched, e->now, s->vcpu);
+	vcpu_ran(vcpu, e->now, e->self);
 	vcpu->stop_asked = false;
 	vcpu->state = TIDAL_VCPU_READY;
 	if (move_due(e, s->vcpu)) {
@@ -201,6 +202,7 @@ EVENT(on_stopped)
 	if (ev->u.stopped.reason > TIDAL_STOP_OFF)
 		return TIDAL_EINVAL;
 	sched_stopped(e->sched, e->now, v);
+	vcpu_ran(vcpu, e->now, e->self);
 	vcpu->stop_asked = false;
 	if (ev->u.stopped.retired)
 		retired(e, v);
@@ -302,8 +304,16 @@ static int move_command(struct engine *e, tidal_vcpuid v, tidal_nodeid to)
 	return 0;
 }
 
+static bool is_built_in(const struct tidal_policy_ops *ops)
+{
+	return ops == tidal_policy_cost() || ops == tidal_policy_page() ||
+	       ops == tidal_policy_vcpu();
+}
+
 static int set_policy(struct engine *e, const struct tidal_ev_command *c)
 {
+	if (c->policy_data && (!c->policy || is_built_in(c->policy)))
+		return TIDAL_EINVAL; /* it would be taken for compiled weights */
 	e->decider->ops = c->policy ? c->policy : tidal_policy_cost();
 	e->decider->weights = c->policy_data;
 	return 0;

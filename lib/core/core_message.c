@@ -187,6 +187,18 @@ static bool is_sound(const struct engine *e, const struct tidal_ev_message *ev)
 	}
 }
 
+/* The message is done with before it was looked into: only its payload goes back. */
+static void drop(struct engine *e, const struct tidal_ev_message *ev)
+{
+	tidal_frame payload = TIDAL_FRAME_NONE;
+
+	if (ev->payload == TIDAL_PAYLOAD_PAGE) {
+		payload = ev->buf;
+		e->frames->posted--;
+	}
+	give_back(e, ev, payload, false);
+}
+
 int core_message(struct engine *e, const struct tidal_ev_message *ev)
 {
 	struct link_in in;
@@ -197,8 +209,12 @@ int core_message(struct engine *e, const struct tidal_ev_message *ev)
 	if (!is_sound(e, ev))
 		return TIDAL_EINVAL;
 	err = link_peek(e->link, ev->from, ev->bytes, ev->len, &in);
-	if (err == TIDAL_ESTALE)
+	if (err == TIDAL_ESTALE) {
+		/* not for us, but news of its sender: dropped, with an answer perhaps */
 		link_stale(e->link, e->now, ev->from, &in);
+		drop(e, ev);
+		return 0;
+	}
 	if (err)
 		return err;
 	if (in.time > e->now)

@@ -93,7 +93,7 @@ static void complete(struct engine *e, tidal_vcpuid v, uint64_t value)
 {
 	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
 
-	sched_forget(e->sched, v);
+	sched_take(e->sched, SCHED_WAIT_IO, v);
 	vcpu->state = TIDAL_VCPU_READY;
 	vcpu->resume = TIDAL_RESUME_IO;
 	vcpu->value = value;

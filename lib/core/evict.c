@@ -48,11 +48,11 @@ tidal_nodeid proto_roomiest(const struct engine *e)
 
 	for (unsigned i = 1; i < e->nodes; i++) {
 		unsigned n = (e->self + i) % e->nodes; /* not all at once to the same one */
-		/* one that was never heard of may have plenty */
-		uint32_t free = e->peers[n].heard ? e->peers[n].free : 1;
+		/* What it said may be old news: even one that said "none" is asked, if last. */
+		uint32_t rank = e->peers[n].heard ? e->peers[n].free + 1 : 2;
 
-		if (!nodeset_has(&e->capacity->refused, n) && free > most) {
-			most = free;
+		if (!nodeset_has(&e->capacity->refused, n) && rank > most) {
+			most = rank;
 			best = (tidal_nodeid)n;
 		}
 	}
@@ -62,14 +62,6 @@ tidal_nodeid proto_roomiest(const struct engine *e)
 static bool anybody_left(const struct engine *e)
 {
 	return e->nodes > 1 && nodeset_count(&e->capacity->refused) + 1u < e->nodes;
-}
-
-/* A peer that reported no free frames is as good as one that refused. */
-static void pass_over_full_peers(struct engine *e)
-{
-	for (unsigned n = 0; n < e->nodes; n++)
-		if (n != e->self && e->peers[n].heard && e->peers[n].free == 0)
-			nodeset_add(&e->capacity->refused, n);
 }
 
 static void report_full(struct engine *e)
@@ -136,17 +128,13 @@ void proto_capacity(struct engine *e)
 			c->retry_at = TIDAL_NEVER;
 		return;
 	}
-	if (c->retry_at <= e->now) {
+	if (c->retry_at > e->now && c->retry_at != TIDAL_NEVER && !anybody_left(e))
+		return; /* all have refused: not again before the time is up */
+	if (!anybody_left(e))
 		memset(&c->refused, 0, sizeof(c->refused));
-		c->retry_at = TIDAL_NEVER;
-	}
-	if (!sweep(e) && coming(e) == 0) {
-		pass_over_full_peers(e);
-		if (!anybody_left(e))
-			report_full(e);
-	}
-	if (c->retry_at == TIDAL_NEVER || c->retry_at == 0)
-		c->retry_at = e->now + (c->leaving ? RETRY_NS : RETRY_NS / 16);
+	if (!sweep(e) && coming(e) == 0 && !anybody_left(e))
+		report_full(e);
+	c->retry_at = e->now + (anybody_left(e) ? RETRY_NS / 16 : RETRY_NS);
 }
 
 tidal_time proto_capacity_deadline(const struct engine *e)

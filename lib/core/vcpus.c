@@ -21,6 +21,19 @@ void vcpu_served(struct vcpu *v, tidal_nodeid node)
 		v->history_used++;
 }
 
+void vcpu_ran(struct vcpu *v, tidal_time now, tidal_nodeid here)
+{
+	tidal_time ran = now - v->ran_at;
+	tidal_time quiet = ran / VCPU_QUIET_NS, settled;
+
+	for (unsigned i = 0; i < quiet && i < VCPU_HISTORY; i++)
+		vcpu_served(v, here);
+	v->settling += ran;
+	settled = v->settling / VCPU_SETTLE_NS;
+	v->settling %= VCPU_SETTLE_NS;
+	v->moves = settled < v->moves ? (uint8_t)(v->moves - settled) : 0;
+}
+
 uint32_t vcpu_share(const struct vcpu *v, tidal_nodeid node)
 {
 	uint32_t n = 0;

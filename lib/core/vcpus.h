@@ -37,7 +37,8 @@ struct vcpu {
 	tidal_gfn gfn_before; /* of the one before */
 	uint64_t value;	  /* of its device access */
 	tidal_time since; /* first stall without a retired instruction */
-	tidal_time ran_at;
+	tidal_time ran_at; /* when it was put on its hyperthread last */
+	tidal_time settling; /* time run here towards the next move forgotten */
 };
 
 struct vcpus {
@@ -69,6 +70,15 @@ static inline bool vcpu_is_here(const struct vcpu *v)
 /* Note which node served a stall; and the share (0..256) of the noted stalls that *node* served. */
 void vcpu_served(struct vcpu *v, tidal_nodeid node);
 uint32_t vcpu_share(const struct vcpu *v, tidal_nodeid node);
+
+/*
+ * It ran here until *now*, and needed nothing from anybody: that counts as stalls served here, one for
+ * each VCPU_QUIET_NS, or a vCPU that touches another node once in a while would seem to
+ * live there. And its moves fade, one for each VCPU_SETTLE_NS.
+ */
+#define VCPU_QUIET_NS 50000
+#define VCPU_SETTLE_NS 1000000
+void vcpu_ran(struct vcpu *v, tidal_time now, tidal_nodeid here);
 
 /* It stalled on this page at *now*: counts towards starving. */
 void vcpu_stalled(struct vcpu *v, tidal_time now, tidal_gfn gfn, uint8_t access, bool tells_retire);
