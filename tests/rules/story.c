@@ -101,7 +101,7 @@ bool story_finish(struct story *s, tidal_vcpuid v, tidal_time within)
 {
 	tidal_time until = world_now(s->w) + within;
 
-	while (!story_done(s, v) && world_now(s->w) < until && world_step(s->w))
+	while (!story_done(s, v) && world_next(s->w) <= until && world_step(s->w))
 		;
 	check(s);
 	return story_done(s, v);

@@ -676,14 +676,11 @@ static void happen(struct world *w, struct thing *t)
 	forget(t);
 }
 
-bool world_step(struct world *w)
+/* The node that is to get the next tick, and when; TIDAL_NEVER: none. */
+static tidal_time next_tick(const struct world *w, unsigned *who)
 {
-	struct tidal_event tick = { .kind = TIDAL_EV_TICK };
 	tidal_time when = TIDAL_NEVER;
-	unsigned who = 0;
 
-	if (w->violation[0])
-		return false;
 	for (unsigned n = 0; n < w->c.nodes; n++) {
 		tidal_time d = tidal_core_deadline(w->host[n].core);
 
@@ -693,9 +690,29 @@ bool world_step(struct world *w)
 			d = w->host[n].ticked + 1;
 		if (d < when) {
 			when = d;
-			who = n;
+			*who = n;
 		}
 	}
+	return when;
+}
+
+tidal_time world_next(const struct world *w)
+{
+	unsigned who;
+	tidal_time tick = next_tick(w, &who);
+	tidal_time next = w->count && w->heap[0]->at <= tick ? w->heap[0]->at : tick;
+
+	return next > w->now ? next : w->now;
+}
+
+bool world_step(struct world *w)
+{
+	struct tidal_event tick = { .kind = TIDAL_EV_TICK };
+	unsigned who = 0;
+	tidal_time when = next_tick(w, &who);
+
+	if (w->violation[0])
+		return false;
 	if (w->count && w->heap[0]->at <= when) {
 		struct thing *t = take_first(w);
 
@@ -725,8 +742,10 @@ void world_settle(struct world *w, tidal_time for_ns)
 {
 	tidal_time until = w->now + for_ns;
 
-	while (w->now < until && world_step(w))
+	while (world_next(w) <= until && world_step(w))
 		;
+	if (w->now < until)
+		w->now = until;
 }
 
 /* ---- making a world ---- */

@@ -52,7 +52,9 @@ void world_close(struct world *w);
 bool world_step(struct world *w);
 /* Until all vCPUs are finished, a violation, or `until`. true: all finished. */
 bool world_run(struct world *w, tidal_time until);
-/* Until nothing happens any more but timers far away; for scripted tests. */
+/* When the next thing happens; TIDAL_NEVER: nothing will. */
+tidal_time world_next(const struct world *w);
+/* Everything that happens in so much time. */
 void world_settle(struct world *w, tidal_time for_ns);
 
 /* NULL, or what rule was broken, with details. */
