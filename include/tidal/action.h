@@ -58,7 +58,9 @@ struct tidal_act_pages {
 /*
  * The header lies in the core and is valid until the next push or pull. The
  * payload is read before a later action touches it: a page's bytes are those
- * of *buf* (a frame; mapped at *gfn*, or not mapped when gfn is TIDAL_GFN_NONE).
+ * of *buf* (a frame), which is mapped at *gfn* or not mapped at all: a message that is
+ * sent again may find it otherwise than the first time. Bytes that can't be read now (the
+ * host is just unmapping them) may be taken for a message lost on the wire.
  */
 struct tidal_act_send {
 	tidal_nodeid to;

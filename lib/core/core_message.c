@@ -199,9 +199,16 @@ static void drop(struct engine *e, const struct tidal_ev_message *ev)
 	give_back(e, ev, payload, false);
 }
 
+/* An ideal link repeats nothing: what can't be handled now stays the driver's, to be pushed again. */
+static bool is_for_later(const struct engine *e, const struct link_in *in, int err)
+{
+	return err && !in->reset && e->params->flags & TIDAL_PARAM_IDEAL_LINK;
+}
+
 int core_message(struct engine *e, const struct tidal_ev_message *ev)
 {
 	struct link_in in;
+	struct peer before;
 	tidal_frame payload = TIDAL_FRAME_NONE;
 	bool vcpu_kept = false;
 	int err;
@@ -219,6 +226,7 @@ int core_message(struct engine *e, const struct tidal_ev_message *ev)
 		return err;
 	if (in.time > e->now)
 		e->now = in.time; /* rule 21: what a message causes is later than the message */
+	before = e->peers[ev->from];
 	e->peers[ev->from].heard = true;
 	e->peers[ev->from].free = in.free;
 	e->peers[ev->from].load = in.load;
@@ -232,6 +240,11 @@ int core_message(struct engine *e, const struct tidal_ev_message *ev)
 
 		err = deliver(e, ev, &in, &payload);
 		vcpu_kept = e->stats->vcpus_in != in_before;
+	}
+	if (is_for_later(e, &in, err)) {
+		e->peers[ev->from] = before;
+		e->frames->posted += ev->payload == TIDAL_PAYLOAD_PAGE;
+		return err;
 	}
 	if (err)
 		link_refuse(e->link, e->now, ev->from, &in);

@@ -12,9 +12,15 @@ static uint64_t fold(uint64_t h, uint64_t x)
 	return mix64(h ^ x);
 }
 
+/* All that is older than the base is alike: something newer is known of the same page. */
+uint64_t digest_epoch(uint64_t base, uint64_t epoch)
+{
+	return epoch_newer(base, epoch) ? EPOCH_MASK + 1 : (epoch - base) & EPOCH_MASK;
+}
+
 static uint64_t relative(const struct digest *d, uint64_t epoch)
 {
-	return (epoch - d->base) & EPOCH_MASK;
+	return digest_epoch(d->base, epoch);
 }
 
 static uint64_t of_page(const struct digest *d, const struct page *page)
@@ -56,7 +62,8 @@ static uint64_t of_transit(const struct digest *d, const struct transit *t)
 			    (uint64_t)t->promised << 32 | (uint64_t)t->drop_due << 33 |
 			    (uint64_t)t->skip << 34 | (uint64_t)t->in_room << 35 |
 			    (uint64_t)t->stale_known << 36 | (uint64_t)t->asked << 40 |
-			    (uint64_t)(t->timer != TIDAL_NEVER) << 48);
+			    (uint64_t)(t->timer != TIDAL_NEVER) << 48 |
+			    (uint64_t)t->decreed << 49);
 	h = fold(h, t->promised ? *d->e->next_id - t->id : 0);
 	h = fold(h, t->known ? relative(d, t->known - 1) + 1 : 0);
 	h = fold(h, t->stale_known ? relative(d, t->stale) : 0);
@@ -172,7 +179,8 @@ uint64_t digest_oldest(const struct tidal_core *core, uint64_t least)
 	core_engine_const(core, &e);
 	for (uint32_t i = 0; i < e.pages->table.size; i++)
 		if (table_at(&e.pages->table, i, &raw) &&
-		    pages_get(e.pages, (raw.a & ((UINT64_C(1) << 35) - 1)) - 1, &page))
+		    pages_get(e.pages, (raw.a & ((UINT64_C(1) << 35) - 1)) - 1, &page) &&
+		    page.state != TIDAL_PAGE_INVALID)
 			least = older(page.epoch, least);
 	for (uint32_t i = 0; i < e.owners->pages.size; i++)
 		if (table_at(&e.owners->pages, i, &raw))

@@ -9,6 +9,9 @@
 
 #include "core_state.h"
 
+/* An epoch as it counts in a digest with this base. */
+uint64_t digest_epoch(uint64_t base, uint64_t epoch);
+
 uint64_t digest_core(const struct tidal_core *core, uint64_t base);
 /* The oldest epoch that the core still refers to, or *least* if that is older. */
 uint64_t digest_oldest(const struct tidal_core *core, uint64_t least);

@@ -29,14 +29,29 @@ static void node_is_full(struct engine *e, struct transit *t)
 		move_ask(e, v, best);
 }
 
-static void wait_for_frame(struct engine *e, struct transit *t)
+/* A table that never shrinks is full: waiting won't help, but the embedder can. */
+static void report_space(struct engine *e, const struct transit *t)
+{
+	engine_report(e, &(struct tidal_act_report){
+				 .what = TIDAL_REPORT_SPACE,
+				 .error = TIDAL_ENOMEM,
+				 .gfn = t->gfn,
+				 .vcpu = sched_waiting(e->sched, SCHED_WAIT_PAGE, t->gfn),
+				 .node = e->self,
+				 .text = "params.ranges is too small for memory used so sparsely" });
+}
+
+void proto_wait_for_frame(struct engine *e, struct transit *t)
 {
 	bool first = t->state != SIT_FRAME;
 
 	t->state = SIT_FRAME;
 	transit_room_join(e->transits, t);
-	if (first)
-		node_is_full(e, t);
+	if (!first)
+		return;
+	if (!ranges_room(e->ranges))
+		report_space(e, t);
+	node_is_full(e, t);
 }
 
 void proto_convert(struct engine *e, struct transit *t, struct page *page)
@@ -44,7 +59,7 @@ void proto_convert(struct engine *e, struct transit *t, struct page *page)
 	tidal_frame frame;
 
 	if (!engine_page_room(e, page) || !frames_may_convert(e->frames)) {
-		wait_for_frame(e, t);
+		proto_wait_for_frame(e, t);
 		return;
 	}
 	transit_room_leave(e->transits, t);

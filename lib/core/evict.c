@@ -189,7 +189,7 @@ static void push(struct engine *e, struct transit *t, struct page *page, bool ze
 			    .copies = copies_del(pages_copies(e->pages, page), t->peer, e->nodes) },
 	};
 	struct link_payload payload = { .kind = TIDAL_PAYLOAD_PAGE, .buf = page->frame,
-					.len = TIDAL_PAGE_SIZE, .gfn = TIDAL_GFN_NONE };
+					.len = TIDAL_PAGE_SIZE, .gfn = t->gfn };
 	struct whereabouts to = { t->peer, epoch };
 	bool data = page->frame != TIDAL_FRAME_NONE && !zero;
 

@@ -97,6 +97,7 @@ void proto_unpromise(struct engine *e, struct transit *t);
 void proto_tell_home(struct engine *e, tidal_gfn gfn, uint64_t epoch);
 
 /* dormant.c: give a dormant page a frame. */
+void proto_wait_for_frame(struct engine *e, struct transit *t);
 void proto_convert(struct engine *e, struct transit *t, struct page *page);
 
 /* inval.c: drop copies elsewhere. true: the transit now waits for acknowledgements. */

@@ -34,7 +34,7 @@ static struct range_mask *masks_of(const struct ranges *r)
 
 void ranges_init(struct ranges *r, struct arena *a, uint32_t limit)
 {
-	uint32_t masks = limit / 4 + 4;
+	uint32_t masks = limit / 16 + 4;
 	struct range_mask *m;
 
 	/* room for a split beyond what the user asked for, so that small worlds work too */

@@ -131,7 +131,7 @@ static void send_copy(struct engine *e, struct page *page, const struct wire_req
 		.kind = TIDAL_PAYLOAD_PAGE,
 		.buf = page->frame,
 		.len = TIDAL_PAGE_SIZE,
-		.gfn = page->map == UNMAPPED ? TIDAL_GFN_NONE : page->gfn,
+		.gfn = page->gfn,
 	};
 	bool zero = page->frame == TIDAL_FRAME_NONE;
 
@@ -154,7 +154,7 @@ static void depart(struct engine *e, struct page *page, const struct wire_reques
 			   .hops = r->hops },
 	};
 	struct link_payload payload = { .kind = TIDAL_PAYLOAD_PAGE, .buf = page->frame,
-					.len = TIDAL_PAGE_SIZE, .gfn = TIDAL_GFN_NONE };
+					.len = TIDAL_PAGE_SIZE, .gfn = r->gfn };
 	struct whereabouts to = { r->node, epoch };
 	bool data = false;
 
@@ -271,11 +271,13 @@ static void serve_dormant(struct engine *e, struct transit **t, struct page *pag
 		leave(e, t, page, r);
 		return;
 	}
-	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_SPACE,
-						     .gfn = r->gfn,
-						     .vcpu = TIDAL_VCPU_NONE,
-						     .node = e->self,
-						     .text = "ranges" });
+	engine_report(e, &(struct tidal_act_report){
+				 .what = TIDAL_REPORT_SPACE,
+				 .error = TIDAL_ENOMEM,
+				 .gfn = r->gfn,
+				 .vcpu = TIDAL_VCPU_NONE,
+				 .node = e->self,
+				 .text = "params.ranges is too small for memory shared so sparsely" });
 	proto_refuse(e, r, REFUSE_AGAIN);
 }
 

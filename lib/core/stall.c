@@ -121,8 +121,7 @@ static void want_zeroes(struct engine *e, struct transit *t, struct page *page)
 		return;
 	}
 	if (!engine_page_room(e, page)) {
-		t->state = SIT_FRAME;
-		transit_room_join(e->transits, t);
+		proto_wait_for_frame(e, t);
 		return;
 	}
 	e->stats->zero_maps++;

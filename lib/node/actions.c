@@ -47,13 +47,20 @@ static void answer_failure(struct tidal_node *n, uint64_t token, int status)
 		}                                                                                 \
 	} while (0)
 
+/* The bytes of a page's frame, which may be mapped at the page or not. */
+static const void *page_bytes(struct tidal_node *n, const struct tidal_act_send *s)
+{
+	const void *bytes = n->host_ops->frame_data(n->host, s->buf, s->gfn);
+
+	return bytes ? bytes : n->host_ops->frame_data(n->host, s->buf, TIDAL_GFN_NONE);
+}
+
 /* The bytes that go with a message; NULL: there are none where the core says. */
 static const void *payload_of(struct tidal_node *n, const struct tidal_act_send *s)
 {
 	switch (s->payload) {
 	case TIDAL_PAYLOAD_PAGE:
-		return s->payload_len <= TIDAL_PAGE_SIZE
-			       ? n->host_ops->frame_data(n->host, s->buf, s->gfn) : NULL;
+		return s->payload_len <= TIDAL_PAGE_SIZE ? page_bytes(n, s) : NULL;
 	case TIDAL_PAYLOAD_VCPU:
 		return buffers_data(n, s->buf, s->payload_len);
 	default:

@@ -59,7 +59,7 @@ static void test_defaults(void **state)
 	assert_int_equal(p.vcpu_bytes, 6400);
 	assert_int_equal(p.transits, 4096);
 	assert_int_equal(p.messages, 1024);
-	assert_int_equal(p.ranges, 16384 + 1024);
+	assert_int_equal(p.ranges, p.frames + 1024);
 	assert_int_equal(p.homes, 65536 + 1024);
 	assert_int_equal(p.hints, 16384);
 	assert_int_equal(p.rto_ns, 200000);
