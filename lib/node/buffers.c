@@ -197,7 +197,7 @@ void *buffers_bounce(struct tidal_node *n, const void *data, uint32_t len, uint6
 	struct buffers *b = &n->buffers;
 	uint32_t i = b->bounce_free;
 
-	if (i == BUFFERS_NONE || len > b->bounce_stride)
+	if (i == BUFFERS_NONE)
 		return NULL;
 	b->bounce_free = b->bounce_next[i];
 	*cookie = i;

@@ -66,7 +66,7 @@ void buffers_load(struct tidal_node *n, uint32_t i, uint64_t token);
 /* SAVING -> HELD, LOADING -> FREE, by token; names the buffer in *done*. */
 void buffers_done(struct tidal_node *n, struct tidal_ev_host_done *done);
 
-/* A copy of a payload that stays until bounce_free(); NULL: none free. */
+/* A copy of a payload (a page or a saved vCPU) that stays until bounce_free(); NULL: none free. */
 void *buffers_bounce(struct tidal_node *n, const void *data, uint32_t len, uint64_t *cookie);
 void buffers_bounce_free(struct tidal_node *n, uint64_t cookie);
 

@@ -259,6 +259,82 @@ static void test_deliveries_follow_the_clock(void **state)
 	world_close(&w);
 }
 
+/* The next delivery anywhere is the first of all nodes' own. */
+static void test_next_of_all_nodes(void **state)
+{
+	struct tidal_inproc_config config = config_of(NODES);
+	struct tidal_completion done;
+	struct world w;
+
+	(void)state;
+	config.jitter_ns = 100000;
+	config.reorder = 1;
+	world_open(&w, &config);
+	for (uint32_t i = 0; i < 3000; i++)
+		assert_int_equal(say(&w, i % NODES, (i / NODES + i + 1) % NODES == i % NODES
+					     ? (i + 1) % NODES : (i / NODES + i + 1) % NODES, i), 0);
+	for (;;) {
+		tidal_time due = TIDAL_NEVER, mine;
+
+		for (unsigned i = 0; i < NODES; i++) {
+			mine = w.ops->deadline(w.node[i]);
+			due = mine < due ? mine : due;
+		}
+		assert_true(tidal_inproc_next(w.net) == due);
+		if (due == TIDAL_NEVER)
+			break;
+		for (unsigned i = 0; i < NODES; i++)
+			while (w.ops->poll(w.node[i], due, &done, 1) == 1)
+				;
+	}
+	assert_int_equal(stats_of(&w).delivered, 3000);
+	world_close(&w);
+}
+
+static void test_large_polls(void **state)
+{
+	struct tidal_inproc_config config = config_of(2);
+	static uint8_t buf[TIDAL_PAGE_SIZE];
+	struct tidal_completion done[200];
+	uint32_t number, total = 0;
+	struct world w;
+	int n;
+
+	(void)state;
+	world_open(&w, &config);
+	assert_int_equal(w.ops->recv_post(w.node[1], TIDAL_PAYLOAD_PAGE, buf, sizeof(buf), 9), 0);
+	for (uint32_t i = 0; i < 150; i++)
+		assert_int_equal(say(&w, 0, 1, i), 0);
+	while ((n = w.ops->poll(w.node[1], 5000, done, 200)) > 0)
+		for (int i = 0; i < n; i++) {
+			memcpy(&number, done[i].header, sizeof(number));
+			assert_int_equal(number, total++);
+		}
+	assert_int_equal(total, 150);
+	/* the buffer is still there */
+	assert_int_equal(w.ops->send(w.node[0], 1, "p", 1, TIDAL_PAYLOAD_PAGE, buf, 100, 0), 0);
+	assert_int_equal(w.ops->poll(w.node[1], 50000, done, 1), 1);
+	assert_int_equal(done[0].cookie, 9);
+	assert_int_equal(w.ops->poll(w.node[1], 5000, done, -1), 0);
+	world_close(&w);
+}
+
+/* What is under way from a peer that was deleted meanwhile is not for us. */
+static void test_messages_of_deleted_peers(void **state)
+{
+	struct tidal_inproc_config config = config_of(2);
+	uint32_t numbers[4];
+	struct world w;
+
+	(void)state;
+	world_open(&w, &config);
+	assert_int_equal(say(&w, 0, 1, 1), 0);
+	assert_int_equal(w.ops->peer_del(w.node[1], 0), 0);
+	assert_int_equal(hear(&w, 1, 5000, numbers, 4), 0);
+	assert_int_equal(stats_of(&w).lost, 1);
+	world_close(&w);
+}
+
 static uint64_t weather_report(uint64_t seed, struct tidal_inproc_stats *stats)
 {
 	struct tidal_inproc_config config = config_of(2);
@@ -472,6 +548,9 @@ int main(void)
 		cmocka_unit_test(test_jitter_keeps_the_order_of_a_pair),
 		cmocka_unit_test(test_reorder_reorders_and_loses_nothing),
 		cmocka_unit_test(test_deliveries_follow_the_clock),
+		cmocka_unit_test(test_next_of_all_nodes),
+		cmocka_unit_test(test_large_polls),
+		cmocka_unit_test(test_messages_of_deleted_peers),
 		cmocka_unit_test(test_loss_and_repetition_as_asked_and_counted),
 		cmocka_unit_test(test_the_seed_decides_everything),
 		cmocka_unit_test(test_certain_loss_and_certain_repetition),

@@ -88,10 +88,48 @@ static void test_open_judges_what_it_gets(void **state)
 	OPENS_AS(TIDAL_ENOSYS, params.flags = TIDAL_PARAM_IDEAL_LINK;
 		 script.wire_caps.exactly_once = 0);
 	OPENS_AS(TIDAL_EVERSION, script.init_error = TIDAL_EVERSION);
+	OPENS_AS(TIDAL_EIO, script.reg_result = TIDAL_EIO);
 #undef OPENS_AS
 	assert_int_equal(tidal_node_open(NULL, &node), TIDAL_EINVAL);
 	assert_int_equal(tidal_node_open(&config, NULL), TIDAL_EINVAL);
 	tidal_node_close(NULL);
+}
+
+/* A caller with a newer header may not ask for what this library does not know. */
+static void test_open_with_a_newer_header(void **state)
+{
+	struct {
+		struct tidal_node_config config;
+		uint64_t unknown;
+	} newer;
+	struct tidal_params params;
+	struct tidal_node *node;
+
+	(void)state;
+	script_reset();
+	newer.config = script_config(&params);
+	newer.config.size = sizeof(newer);
+	newer.unknown = 1;
+	assert_int_equal(tidal_node_open(&newer.config, &node), TIDAL_EINVAL);
+	newer.unknown = 0;
+	assert_int_equal(tidal_node_open(&newer.config, &node), 0);
+	tidal_node_close(node);
+}
+
+/* Registering memory is optional for a transport. */
+static void test_open_without_registration(void **state)
+{
+	struct tidal_node_config config;
+	struct tidal_params params;
+	struct tidal_node *node;
+
+	(void)state;
+	script_reset();
+	script.reg_result = TIDAL_ENOSYS;
+	config = script_config(&params);
+	assert_int_equal(tidal_node_open(&config, &node), 0);
+	assert_true(script_calls("refuse") > 0);
+	tidal_node_close(node);
 }
 
 static void test_the_cores_first_wishes_come_true(void **state)
@@ -167,7 +205,10 @@ static void test_what_the_host_refuses_is_answered(void **state)
 	}
 	act(node, (struct tidal_action){ .kind = TIDAL_ACT_ZERO, .u.frame = { 12, 5 } });
 	assert_int_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.status, TIDAL_EBUSY);
-	assert_int_equal(stats_of(node).host_failed, 4);
+	script.host_result = 5; /* not an error number: an error all the same */
+	act(node, pages(TIDAL_ACT_MAP));
+	assert_int_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.status, TIDAL_EIO);
+	assert_int_equal(stats_of(node).host_failed, 5);
 	assert_int_equal(script.reports, 0); /* the core knows, and reports what matters */
 	tidal_node_close(node);
 }
@@ -451,15 +492,17 @@ static void test_strange_messages(void **state)
 	script.completions[script.done_tail++] = (struct tidal_completion){
 		.kind = TIDAL_DONE_RECV, .header = big, .len = 1, .payload = TIDAL_PAYLOAD_VCPU,
 		.cookie = UINT64_MAX, .payload_len = 1 };
+	script_message(8, TIDAL_PAYLOAD_VCPU, 0, 10);
+	script_message(9, TIDAL_PAYLOAD_VCPU, 0, 10); /* the same buffer twice */
 	script.completions[script.done_tail++] = (struct tidal_completion){ .kind = 99 };
 	script.completions[script.done_tail++] = (struct tidal_completion){
 		.kind = TIDAL_DONE_SENT, .cookie = UINT64_MAX };
 	script.completions[script.done_tail++] = (struct tidal_completion){
 		.kind = TIDAL_DONE_PEER_DOWN, .from = 1 };
 	step(node);
-	assert_int_equal(script_pushes(TIDAL_EV_MESSAGE), 1); /* the empty one: the core judges */
+	assert_int_equal(script_pushes(TIDAL_EV_MESSAGE), 2); /* the empty one: the core judges */
 	assert_int_equal(script_call("post page", 0)->cookie, 3);
-	assert_int_equal(stats_of(node).messages_dropped, 2);
+	assert_int_equal(stats_of(node).messages_dropped, 3);
 	assert_int_equal(pushed(TIDAL_EV_PEER_DOWN, 0)->u.peer.node, 1);
 	tidal_node_close(node);
 }
@@ -498,6 +541,39 @@ static void test_messages_put_off_are_passed_and_kept_in_order(void **state)
 		assert_int_equal(script_call("push", taken)->header[0], 2 * (taken + 1));
 	assert_int_equal(script_call("push", 20)->header[0], 200);
 	assert_int_equal(tidal_node_deadline(node), 5000);
+	tidal_node_close(node);
+}
+
+static uint8_t last_taken;
+
+static int up_to_last_taken(const struct tidal_event *event)
+{
+	uint8_t number = event->kind == TIDAL_EV_MESSAGE
+				 ? *(const uint8_t *)event->u.message.bytes : 0;
+
+	return number > last_taken ? TIDAL_EAGAIN : 0;
+}
+
+/* Room comes little by little, and in the middle. */
+static void test_messages_put_off_move_up(void **state)
+{
+	struct tidal_node *node = script_open();
+
+	(void)state;
+	script.on_push = up_to_last_taken;
+	last_taken = 0;
+	for (unsigned i = 0; i < 30; i++) /* every third is small */
+		script_message((uint8_t)(i % 3 == 1 ? i : 100 + i), TIDAL_PAYLOAD_NONE, 0, 0);
+	step(node);
+	last_taken = 99;
+	step(node);
+	last_taken = 255;
+	script_forget();
+	step(node);
+	assert_int_equal(script_pushes(TIDAL_EV_MESSAGE), 20);
+	for (unsigned i = 0, k = 0; i < 30; i++)
+		if (i % 3 != 1)
+			assert_int_equal(script_call("push", k++)->header[0], 100 + i);
 	tidal_node_close(node);
 }
 
@@ -614,6 +690,46 @@ static void test_vcpu_leaves(void **state)
 	tidal_node_close(node);
 }
 
+/* The core can't free what is the transport's. */
+static void test_buffers_that_are_not_the_cores(void **state)
+{
+	struct tidal_node *node = script_open();
+
+	(void)state;
+	act(node, (struct tidal_action){ .kind = TIDAL_ACT_BUF_FREE, .u.buf = { 0 } });
+	act(node, (struct tidal_action){ .kind = TIDAL_ACT_BUF_FREE, .u.buf = { UINT32_MAX } });
+	assert_int_equal(script.reports, 2);
+	assert_int_equal(script.report.error, TIDAL_EBROKEN);
+	for (unsigned i = 0; i < 4; i++) { /* nobody saves into it */
+		act(node, vcpu_action(TIDAL_ACT_SAVE, 1, 100 + i, 0, 0));
+		assert_int_not_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.buf, 0);
+	}
+	tidal_node_close(node);
+}
+
+/* A transport without room for buffers keeps none from the saves. */
+static void test_buffers_that_can_not_be_posted(void **state)
+{
+	struct tidal_node_config config;
+	struct tidal_params params;
+	struct tidal_node *node;
+
+	(void)state;
+	script_reset();
+	config = script_config(&params);
+	script.post_result = TIDAL_EAGAIN;
+	assert_int_equal(tidal_node_open(&config, &node), 0);
+	for (unsigned i = 0; i < 20; i++)
+		step(node);
+	script.post_result = 0;
+	script_forget();
+	step(node);
+	assert_int_equal(script_calls("post vcpu"), LANDING_VCPUS);
+	act(node, vcpu_action(TIDAL_ACT_SAVE, 1, 100, 0, 0));
+	assert_int_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.status, 0);
+	tidal_node_close(node);
+}
+
 /* As many saves as there are slots always work; one more is answered, and so is one that fails. */
 static void test_saves_find_buffers(void **state)
 {
@@ -645,12 +761,15 @@ static void test_saves_that_take_time(void **state)
 		{ .kind = TIDAL_EV_HOST_DONE, .u.done = { .token = 303, .payload_len = 3 } },
 	};
 	struct tidal_node *node = script_open();
+	const void *data[4];
 	uint32_t two, three;
 
 	(void)state;
 	script.complete = false;
-	for (unsigned i = 1; i <= 3; i++)
+	for (unsigned i = 1; i <= 3; i++) {
 		act(node, vcpu_action(TIDAL_ACT_SAVE, (tidal_vcpuid)i, 300 + i, 0, 0));
+		data[i] = script_call("save", 0)->data;
+	}
 	assert_int_equal(script_pushes(TIDAL_EV_HOST_DONE), 0);
 	script_forget();
 	for (unsigned i = 0; i < 3; i++)
@@ -660,9 +779,9 @@ static void test_saves_that_take_time(void **state)
 	three = pushed(TIDAL_EV_HOST_DONE, 2)->u.done.buf;
 	assert_int_not_equal(two, three);
 	act(node, send_of(TIDAL_PAYLOAD_VCPU, two, 1));
-	assert_int_equal(script_calls("send"), 1);
+	assert_ptr_equal(script_call("send", 0)->data, data[2]);
 	act(node, send_of(TIDAL_PAYLOAD_VCPU, three, 3));
-	assert_int_equal(script_calls("send"), 1);
+	assert_ptr_equal(script_call("send", 0)->data, data[3]);
 	tidal_node_close(node);
 }
 
@@ -820,7 +939,8 @@ static void test_stalls_put_off(void **state)
 
 static int refuse_stalls(const struct tidal_event *event)
 {
-	return event->kind == TIDAL_EV_STALL ? TIDAL_ERANGE : 0;
+	return event->kind == TIDAL_EV_STALL || event->kind == TIDAL_EV_VCPU_WAKE ? TIDAL_ERANGE
+										   : 0;
 }
 
 static void test_stalls_refused_are_reported(void **state)
@@ -834,6 +954,10 @@ static void test_stalls_refused_are_reported(void **state)
 	assert_int_equal(script.reports, 1);
 	assert_int_equal(script.report.error, TIDAL_ERANGE);
 	assert_int_equal(script.report.vcpu, 2);
+	/* an interrupt for a vCPU that has just left is nobody's fault */
+	script_event(&(struct tidal_event){ .kind = TIDAL_EV_VCPU_WAKE, .u.wake = { 2 } });
+	step(node);
+	assert_int_equal(script.reports, 1);
 	tidal_node_close(node);
 }
 
@@ -895,6 +1019,65 @@ static void test_ticks_come_at_the_deadline(void **state)
 	script.deadline = 6000;
 	assert_int_equal(tidal_node_deadline(node), 5000); /* of the transport */
 	tidal_node_close(node);
+}
+
+static void test_messages_come_before_ticks(void **state)
+{
+	struct tidal_node *node = script_open();
+
+	(void)state;
+	script_forget();
+	script.deadline = 0;
+	script_message(1, TIDAL_PAYLOAD_NONE, 0, 0);
+	step(node);
+	assert_int_equal(script_call("push", 0)->event.kind, TIDAL_EV_MESSAGE);
+	assert_int_equal(script_call("push", 1)->event.kind, TIDAL_EV_TICK);
+	tidal_node_close(node);
+}
+
+static void test_time_never_goes_back(void **state)
+{
+	struct tidal_node *node = script_open();
+
+	(void)state;
+	script.deadline = 0;
+	assert_int_equal(tidal_node_step(node, 5000, 0), 1);
+	assert_int_equal(script.now, 5000);
+	assert_int_equal(tidal_node_step(node, 4000, 0), 1);
+	assert_int_equal(script.now, 5000);
+	tidal_node_close(node);
+}
+
+/* Recording begins before everything else, and stops when nobody takes the bytes. */
+static void test_recording(void **state)
+{
+	struct tidal_node_config config;
+	struct tidal_params params;
+	struct tidal_node *node = script_open();
+
+	(void)state;
+	assert_int_equal(tidal_node_record(node), TIDAL_EBUSY);
+	tidal_node_close(node);
+	assert_int_equal(script.recorded, 0);
+	script_reset();
+	config = script_config(&params);
+	assert_int_equal(tidal_node_open(&config, &node), 0);
+	script.record_result = TIDAL_EIO;
+	assert_int_equal(tidal_node_record(node), TIDAL_EIO);
+	script.record_result = 0;
+	assert_int_equal(tidal_node_record(node), 0);
+	assert_int_equal(tidal_node_record(node), TIDAL_EBUSY);
+	assert_int_equal(script.recorded, 2);
+	script_message(1, TIDAL_PAYLOAD_NONE, 0, 0);
+	step(node);
+	assert_int_equal(script.recorded, 3);
+	script.record_result = 1;
+	script_message(1, TIDAL_PAYLOAD_NONE, 0, 0);
+	script_message(2, TIDAL_PAYLOAD_NONE, 0, 0);
+	step(node);
+	assert_int_equal(script.recorded, 4); /* refused: that was the last */
+	tidal_node_close(node);
+	assert_int_equal(script.recorded, 4);
 }
 
 static int broken_core(const struct tidal_event *event)
@@ -1116,13 +1299,15 @@ static void test_stale_completions(void **state)
 	step(node);
 	old = pushed(TIDAL_EV_STALL, 0)->u.stall.requester;
 	assert_true(old >= TIDAL_NODE_REQUESTERS);
+	stale.u.complete.requester = old;
+	stale.u.complete.gfn = 1;
+	act(node, stale);
+	assert_int_equal(script.accessed, 1);
 	complete_stalls = false;
 	script_forget();
 	assert_int_equal(tidal_node_access(node, 4096, &byte, 1, 1, 6), 0);
 	step(node);
 	assert_int_equal(script_pushes(TIDAL_EV_STALL), 1);
-	stale.u.complete.requester = old;
-	stale.u.complete.gfn = 1;
 	act(node, stale);
 	assert_int_equal(script.accessed, 1);
 	stale.u.complete.requester = UINT32_MAX;
@@ -1161,6 +1346,27 @@ static void test_errors_of_accesses(void **state)
 	tidal_node_close(node);
 }
 
+/* A node that knows the map tells at once; nothing is touched. */
+static void test_accesses_beyond_known_memory(void **state)
+{
+	struct tidal_node_config config;
+	struct tidal_params params;
+	struct tidal_vmap vmap;
+	struct tidal_node *node;
+	uint8_t bytes[16];
+
+	(void)state;
+	script_reset();
+	config = script_config(&params);
+	assert_int_equal(tidal_vmap_init(&vmap, sizeof(vmap), 512, 1), 0);
+	params.vmap = &vmap;
+	assert_int_equal(tidal_node_open(&config, &node), 0);
+	assert_int_equal(tidal_node_access(node, 512 * 4096, bytes, 1, 0, 0), TIDAL_ERANGE);
+	assert_int_equal(tidal_node_access(node, 512 * 4096 - 8, bytes, 9, 0, 0), TIDAL_ERANGE);
+	assert_int_equal(tidal_node_access(node, 512 * 4096 - 8, bytes, 8, 0, 0), 0);
+	tidal_node_close(node);
+}
+
 static void test_decision_time_is_measured(void **state)
 {
 	struct tidal_node *node = script_open();
@@ -1179,6 +1385,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_open_judges_what_it_gets),
+		cmocka_unit_test(test_open_with_a_newer_header),
+		cmocka_unit_test(test_open_without_registration),
 		cmocka_unit_test(test_the_cores_first_wishes_come_true),
 		cmocka_unit_test(test_pages_go_to_the_host_and_back),
 		cmocka_unit_test(test_what_the_host_refuses_is_answered),
@@ -1195,10 +1403,13 @@ int main(void)
 		cmocka_unit_test(test_payloads_of_refused_messages_are_posted_again),
 		cmocka_unit_test(test_strange_messages),
 		cmocka_unit_test(test_messages_put_off_are_passed_and_kept_in_order),
+		cmocka_unit_test(test_messages_put_off_move_up),
 		cmocka_unit_test(test_too_many_messages_put_off),
 		cmocka_unit_test(test_ideal_link_loses_nothing),
 		cmocka_unit_test(test_frames_wait_for_room_in_the_transport),
 		cmocka_unit_test(test_vcpu_leaves),
+		cmocka_unit_test(test_buffers_that_are_not_the_cores),
+		cmocka_unit_test(test_buffers_that_can_not_be_posted),
 		cmocka_unit_test(test_saves_find_buffers),
 		cmocka_unit_test(test_saves_that_take_time),
 		cmocka_unit_test(test_vcpu_arrives),
@@ -1210,6 +1421,9 @@ int main(void)
 		cmocka_unit_test(test_events_beyond_bounds_stay_in_the_host),
 		cmocka_unit_test(test_messages_come_before_vcpus_run),
 		cmocka_unit_test(test_ticks_come_at_the_deadline),
+		cmocka_unit_test(test_messages_come_before_ticks),
+		cmocka_unit_test(test_time_never_goes_back),
+		cmocka_unit_test(test_recording),
 		cmocka_unit_test(test_a_broken_core_ends_the_node),
 		cmocka_unit_test(test_an_unknown_action_ends_the_node),
 		cmocka_unit_test(test_commands),
@@ -1219,6 +1433,7 @@ int main(void)
 		cmocka_unit_test(test_access_put_off_and_refused),
 		cmocka_unit_test(test_stale_completions),
 		cmocka_unit_test(test_errors_of_accesses),
+		cmocka_unit_test(test_accesses_beyond_known_memory),
 		cmocka_unit_test(test_decision_time_is_measured),
 	};
 

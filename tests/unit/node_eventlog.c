@@ -418,6 +418,81 @@ static void test_records_left_out(void **state)
 	free(log);
 }
 
+/* Give a record these bytes, with the right length and hash; what the reader says. */
+static int read_record(const uint8_t *body, size_t len)
+{
+	struct tidal_params params;
+	struct log *log = calloc(1, sizeof(*log));
+	struct out o;
+	const char *why;
+	int err;
+
+	assert_non_null(log);
+	tidal_params_init(&params, sizeof(params), 64);
+	begin(log, &params, HASH_FNV);
+	o = out_init(log->bytes + log->len, LOG_MAX - log->len);
+	out_u32(&o, len);
+	out_bytes(&o, body, len);
+	out_u32(&o, hash_bytes(HASH_FNV, 0, body, len));
+	read_all(log->bytes, log->len + o.len, &err, &why);
+	free(log);
+	return err;
+}
+
+/* A record with the right hash may still be of a form that this reader does not know. */
+static void test_records_of_another_form(void **state)
+{
+	static uint8_t body[600] = { EVENTLOG_EVENT };
+	const size_t head = 1 + 8 + 4 + 8 + 4; /* then the kind of event */
+
+	(void)state;
+	body[head] = TIDAL_EV_TICK;
+	assert_int_equal(read_record(body, head + 1), 0);
+	assert_int_equal(read_record(body, head + 2), TIDAL_EFORMAT);
+	assert_int_equal(read_record(body, head), TIDAL_EFORMAT);
+	assert_int_equal(read_record(body, 0), TIDAL_EFORMAT);
+	assert_int_equal(read_record(body, sizeof(body)), TIDAL_EFORMAT);
+	body[head] = 0;
+	assert_int_equal(read_record(body, head + 1), TIDAL_EFORMAT);
+	body[head] = 200;
+	assert_int_equal(read_record(body, head + 1), TIDAL_EFORMAT);
+	body[head] = TIDAL_EV_TICK;
+	body[0] = 3; /* neither event nor end */
+	assert_int_equal(read_record(body, head + 1), TIDAL_EFORMAT);
+}
+
+/* The same for the parameters: more of a table than there can be. */
+static void test_parameters_of_another_form(void **state)
+{
+	struct tidal_params params;
+	struct log *log = calloc(1, sizeof(*log));
+	size_t body_len;
+	struct out o;
+	const char *why;
+	int err;
+
+	(void)state;
+	assert_non_null(log);
+	tidal_params_init(&params, sizeof(params), 64);
+	begin(log, &params, HASH_FNV);
+	/* the last of the body: number of objects (4), presence of a map (1); then the hash */
+	body_len = log->len - 8 - EVENTLOG_PREFIX;
+	o = out_init(log->bytes + EVENTLOG_PREFIX + body_len - 5, LOG_MAX - log->len);
+	out_u32(&o, TIDAL_TOPO_MAX + 6);
+	for (unsigned i = 0; i < TIDAL_TOPO_MAX + 6; i++)
+		out_u64(&o, 0);
+	out_u8(&o, 0);
+	body_len += (TIDAL_TOPO_MAX + 6) * 8;
+	out_u64(&o, hash_bytes(HASH_FNV, 0, log->bytes + EVENTLOG_PREFIX, body_len));
+	log->len = EVENTLOG_PREFIX + body_len + 8;
+	o = out_init(log->bytes + EVENTLOG_PREFIX - 4, 4);
+	out_u32(&o, body_len);
+	read_all(log->bytes, log->len, &err, &why);
+	assert_int_equal(err, TIDAL_EFORMAT);
+	assert_string_equal(why, "parameters of another form");
+	free(log);
+}
+
 static uint64_t hash_of_send(const void *header, uint32_t len)
 {
 	struct eventlog_writer w;
@@ -562,6 +637,8 @@ int main(void)
 		cmocka_unit_test(test_truncated_logs),
 		cmocka_unit_test(test_damaged_logs),
 		cmocka_unit_test(test_records_left_out),
+		cmocka_unit_test(test_records_of_another_form),
+		cmocka_unit_test(test_parameters_of_another_form),
 		cmocka_unit_test(test_actions_are_hashed_by_contents),
 		cmocka_unit_test(test_every_member_of_actions_counts),
 		cmocka_unit_test(test_what_has_no_form_is_refused),

@@ -53,7 +53,8 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	int ret;
 
 	(void)core;
-	(void)now;
+	assert_true(now >= script.now);
+	script.now = now;
 	log_call("push", 0);
 	c = &script.calls[at];
 	c->event = *event;
@@ -309,8 +310,7 @@ static int wire_reg(struct tidal_transport *wire, void *mem, size_t len)
 {
 	(void)wire;
 	assert_true(mem && len > 0);
-	log_call("reg", 0);
-	return 0;
+	return log_call(script.reg_result ? "refuse" : "reg", script.reg_result)->result;
 }
 
 static int wire_dereg(struct tidal_transport *wire, void *mem)
@@ -356,12 +356,19 @@ static int wire_post(struct tidal_transport *wire, uint32_t payload, void *buf, 
 static int wire_poll(struct tidal_transport *wire, tidal_time now, struct tidal_completion *d,
 		     int n)
 {
+	static uint8_t headers[64][TIDAL_HEADER_MAX + 1];
 	int got = 0;
 
 	(void)wire;
 	(void)now;
-	while (got < n && script.done_head != script.done_tail)
-		d[got++] = script.completions[script.done_head++ % SCRIPT_MAX];
+	memset(headers, 0xee, sizeof(headers)); /* what an earlier poll gave is gone */
+	while (got < n && got < 64 && script.done_head != script.done_tail) {
+		d[got] = script.completions[script.done_head++ % SCRIPT_MAX];
+		if (d[got].len > 0)
+			memcpy(headers[got], d[got].header, d[got].len);
+		d[got].header = headers[got];
+		got++;
+	}
 	return got;
 }
 
@@ -430,9 +437,17 @@ static void on_pinned(void *arg, uint32_t requester, tidal_gfn gfn, int status)
 	script.pin_status = status;
 }
 
+static int on_record(void *arg, const void *bytes, size_t len)
+{
+	assert_ptr_equal(arg, &script);
+	assert_true(bytes && len > 0);
+	script.recorded++;
+	return script.record_result;
+}
+
 const struct tidal_node_callbacks script_callbacks = {
 	.size = sizeof(script_callbacks), .io = on_io, .report = on_report,
-	.accessed = on_accessed, .pinned = on_pinned,
+	.accessed = on_accessed, .pinned = on_pinned, .record = on_record,
 };
 
 /* --- the log ----------------------------------------------------------------------------- */

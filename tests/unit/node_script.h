@@ -40,6 +40,7 @@ extern struct script {
 	struct tidal_page_info page;
 	int page_error;
 	int init_error;
+	tidal_time now; /* of the last push */
 	/* the host */
 	struct tidal_host_caps host_caps;
 	struct tidal_event events[SCRIPT_MAX]; /* to be polled */
@@ -52,14 +53,15 @@ extern struct script {
 	struct tidal_transport_caps wire_caps;
 	struct tidal_completion completions[SCRIPT_MAX];
 	unsigned done_head, done_tail;
-	int send_result, post_result;
+	int send_result, post_result, reg_result;
 	/* the log */
 	struct script_call calls[SCRIPT_MAX];
 	unsigned count;
 	/* callbacks */
 	int io_result;
 	uint64_t io_value;
-	unsigned reports, accessed, pinned;
+	unsigned reports, accessed, pinned, recorded;
+	int record_result;
 	struct tidal_act_report report;
 	int access_status, pin_status, nested;
 	struct tidal_node *node;
