@@ -3,7 +3,7 @@
 #include "digest.h"
 
 struct digest {
-	uint64_t base;
+	const struct digest_epochs *epochs;
 	const struct engine *e;
 };
 
@@ -12,15 +12,9 @@ static uint64_t fold(uint64_t h, uint64_t x)
 	return mix64(h ^ x);
 }
 
-/* All that is older than the base is alike: something newer is known of the same page. */
-uint64_t digest_epoch(uint64_t base, uint64_t epoch)
-{
-	return epoch_newer(base, epoch) ? EPOCH_MASK + 1 : (epoch - base) & EPOCH_MASK;
-}
-
 static uint64_t relative(const struct digest *d, uint64_t epoch)
 {
-	return digest_epoch(d->base, epoch);
+	return d->epochs->count(d->epochs->arg, epoch);
 }
 
 static uint64_t of_page(const struct digest *d, const struct page *page)
@@ -52,26 +46,34 @@ static uint64_t of_nodes(uint64_t h, const struct tidal_nodeset *s)
 	return h;
 }
 
+/* What a transit knows of its request is of use only while it asks. */
+static bool is_asking(const struct transit *t)
+{
+	return t->promised || t->state == SIT_ROOM || t->state == SIT_BACKOFF ||
+	       t->state == SIT_DROPPING;
+}
+
 static uint64_t of_transit(const struct digest *d, const struct transit *t)
 {
 	const struct queued *q = (const struct queued *)((const char *)d->e->transits +
 							  d->e->transits->queued);
 	uint64_t h = fold(3, t->gfn);
 
-	h = fold(h, t->state | t->want << 8 | t->after << 16 | (uint64_t)t->prot << 24 |
+	h = fold(h, t->state | t->after << 16 | (uint64_t)t->prot << 24 |
 			    (uint64_t)t->promised << 32 | (uint64_t)t->drop_due << 33 |
 			    (uint64_t)t->skip << 34 | (uint64_t)t->in_room << 35 |
-			    (uint64_t)t->stale_known << 36 | (uint64_t)t->asked << 40 |
-			    (uint64_t)(t->timer != TIDAL_NEVER) << 48 |
-			    (uint64_t)t->decreed << 49);
+			    (uint64_t)t->stale_known << 36 | (uint64_t)t->decreed << 37 |
+			    (uint64_t)(t->timer != TIDAL_NEVER) << 38);
+	if (is_asking(t)) {
+		h = fold(h, t->vcpu | t->asked << 16 | (uint64_t)(t->tries > 6 ? 6 : t->tries) << 24);
+		h = fold(h, t->known ? relative(d, t->known - 1) + 1 : 0);
+	}
 	h = fold(h, t->promised ? *d->e->next_id - t->id : 0);
-	h = fold(h, t->known ? relative(d, t->known - 1) + 1 : 0);
 	h = fold(h, t->stale_known ? relative(d, t->stale) : 0);
 	h = fold(h, t->state == SIT_COLLECT || t->state == SIT_LEAVING ? relative(d, t->epoch) : 0);
 	h = fold(h, t->drop_to != TIDAL_NODE_NONE ? relative(d, t->drop_epoch) : 0);
-	h = fold(h, t->drop_to | (uint64_t)t->peer << 16 | (uint64_t)t->vcpu << 32 |
-			    (uint64_t)t->hold_vcpu << 48);
-	h = fold(h, (t->frame != TIDAL_FRAME_NONE) | (uint64_t)(t->tries > 6 ? 6 : t->tries) << 8);
+	h = fold(h, t->drop_to | (uint64_t)t->peer << 16 | (uint64_t)t->hold_vcpu << 32 |
+			    (uint64_t)(t->frame != TIDAL_FRAME_NONE) << 48);
 	h = of_nodes(h, &t->acks);
 	if (t->state == SIT_LOWERING || t->state == SIT_LEAVING)
 		h = fold(h, of_request(d, &t->serving));
@@ -132,10 +134,10 @@ static uint64_t of_vmm(const struct vmm *vmm)
 	return sum;
 }
 
-uint64_t digest_core(const struct tidal_core *core, uint64_t base)
+uint64_t digest_core(const struct tidal_core *core, const struct digest_epochs *epochs)
 {
 	struct engine e;
-	struct digest d = { base, &e };
+	struct digest d = { epochs, &e };
 	const struct frames *f = &core->frames;
 	struct entry raw;
 	struct page page;
@@ -165,36 +167,13 @@ uint64_t digest_core(const struct tidal_core *core, uint64_t base)
 	return sched_digest(e.sched, h);
 }
 
-static uint64_t older(uint64_t epoch, uint64_t least)
+static uint64_t as_it_is(void *arg, uint64_t epoch)
 {
-	return epoch_newer(least, epoch) ? epoch : least;
-}
-
-uint64_t digest_oldest(const struct tidal_core *core, uint64_t least)
-{
-	struct engine e;
-	struct entry raw;
-	struct page page;
-
-	core_engine_const(core, &e);
-	for (uint32_t i = 0; i < e.pages->table.size; i++)
-		if (table_at(&e.pages->table, i, &raw) &&
-		    pages_get(e.pages, (raw.a & ((UINT64_C(1) << 35) - 1)) - 1, &page) &&
-		    page.state != TIDAL_PAGE_INVALID)
-			least = older(page.epoch, least);
-	for (uint32_t i = 0; i < e.owners->pages.size; i++)
-		if (table_at(&e.owners->pages, i, &raw))
-			least = older(raw.b, least);
-	for (uint32_t i = 1; i <= e.transits->fresh; i++) {
-		const struct transit *t = transit_at(e.transits, i);
-
-		if (t->state != SIT_INVALID && t->stale_known)
-			least = older(t->stale, least);
-	}
-	return least;
+	(void)arg;
+	return epoch;
 }
 
 uint64_t tidal_core_digest(const struct tidal_core *core)
 {
-	return digest_core(core, 0);
+	return digest_core(core, &(struct digest_epochs){ as_it_is, NULL });
 }
