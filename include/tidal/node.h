@@ -58,6 +58,11 @@ struct tidal_node_config {
  */
 TIDAL_API TIDAL_CHECKED int tidal_node_open(const struct tidal_node_config *config,
 					    struct tidal_node **node);
+/*
+ * Close a node (NULL: nothing). Accesses under way end without a word. The transport still has
+ * buffers of this node: close it afterwards, without polling it again, and open a new endpoint for
+ * a node that starts anew.
+ */
 TIDAL_API void tidal_node_close(struct tidal_node *node);
 
 /*

@@ -73,6 +73,54 @@ static void test_memory_is_shared_over_a_bad_wire(void **state)
 	access_back_and_forth(&bad);
 }
 
+static uint64_t next_random(uint64_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	*x ^= *x << 17;
+	return *x;
+}
+
+/* Three nodes of 64 frames share 120 pages: random accesses against a plain array. */
+static void test_memory_is_right_when_nodes_are_full(void **state)
+{
+	struct pod_config config = calm;
+	const uint64_t most = 114 * TIDAL_PAGE_SIZE;
+	static uint8_t plain[120 * TIDAL_PAGE_SIZE];
+	uint8_t buf[3 * TIDAL_PAGE_SIZE];
+	struct tidal_stats stats;
+	uint64_t x = 88172645463325252u;
+	struct pod pod;
+
+	(void)state;
+	config.nodes = 3;
+	config.frames = 64;
+	config.loss_ppm = 20000;
+	config.dup_ppm = 20000;
+	config.reorder = 1;
+	memset(plain, 0, sizeof(plain));
+	pod_open(&pod, &config);
+	pod_boot(&pod);
+	for (unsigned i = 0; i < 1000; i++) {
+		tidal_gpa gpa = next_random(&x) % most;
+		size_t len = 1 + next_random(&x) % (i % 8 ? 64 : sizeof(buf));
+		unsigned node = next_random(&x) % 3;
+		int write = next_random(&x) % 2;
+
+		fill(buf, len, i);
+		if (write)
+			memcpy(plain + gpa, buf, len);
+		assert_int_equal(pod_access(&pod, node, gpa, buf, len, write), 0);
+		if (!write)
+			assert_memory_equal(buf, plain + gpa, len);
+		if (i % 100 == 0)
+			check_cores(&pod);
+	}
+	tidal_core_stats(tidal_node_core(pod.node[0].node), &stats, sizeof(stats));
+	assert_true(stats.evictions > 0 && stats.resent > 0);
+	pod_close(&pod);
+}
+
 static void test_untouched_memory_reads_as_zeroes(void **state)
 {
 	uint8_t buf[3 * TIDAL_PAGE_SIZE];
@@ -306,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory_is_shared),
 		cmocka_unit_test(test_memory_is_shared_over_a_bad_wire),
+		cmocka_unit_test(test_memory_is_right_when_nodes_are_full),
 		cmocka_unit_test(test_untouched_memory_reads_as_zeroes),
 		cmocka_unit_test(test_accesses_outside_of_memory_fail),
 		cmocka_unit_test(test_guests_run_under_every_policy),
