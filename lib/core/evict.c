@@ -80,12 +80,26 @@ static void report_full(struct engine *e)
 				 .text = "no frame is free on any node" });
 }
 
-/* Sweep for victims. Returns whether it found any use for the sweep. */
-static bool sweep(struct engine *e)
+/* Has anything left since the last look? Then the pod is not full. */
+static void note_progress(struct engine *e)
+{
+	uint64_t gone = e->stats->drops + e->stats->evictions + e->stats->redormant;
+
+	if (gone != e->capacity->gone)
+		e->capacity->swept = 0;
+	e->capacity->gone = gone;
+}
+
+/* Every page was looked at twice (it may have been used the first time), in vain. */
+static bool swept_in_vain(const struct engine *e)
+{
+	return e->capacity->swept >= 2u * e->pages->table.size;
+}
+
+static void sweep(struct engine *e)
 {
 	uint32_t left = SWEEP_BUDGET;
 	struct page page;
-	bool found = false;
 
 	while (e->capacity->leaving < EVICT_AT_ONCE && wanted(e) &&
 	       pages_sweep(e->pages, &left, &page)) {
@@ -94,13 +108,13 @@ static bool sweep(struct engine *e)
 		if (page.used) { /* a second chance */
 			page.used = false;
 			pages_put(e->pages, &page);
-			found = true;
 			continue;
 		}
 		if (!engine_pinned(e, page.gfn) && transits_room(e->transits))
 			proto_happen(e, HAP_EVICT, &o);
 	}
-	return found || e->capacity->leaving > 0;
+	if (!swept_in_vain(e))
+		e->capacity->swept += SWEEP_BUDGET - left;
 }
 
 static void let_waiters_go_on(struct engine *e)
@@ -128,13 +142,20 @@ void proto_capacity(struct engine *e)
 			c->retry_at = TIDAL_NEVER;
 		return;
 	}
-	if (c->retry_at > e->now && c->retry_at != TIDAL_NEVER && !anybody_left(e))
-		return; /* all have refused: not again before the time is up */
-	if (!anybody_left(e))
+	note_progress(e);
+	if (!anybody_left(e) && c->retry_at <= e->now) {
+		/* all had refused a while ago: perhaps not any more */
 		memset(&c->refused, 0, sizeof(c->refused));
-	if (!sweep(e) && coming(e) == 0 && !anybody_left(e))
+		c->swept = 0;
+	}
+	sweep(e);
+	if (coming(e) == 0 && !anybody_left(e) && swept_in_vain(e)) {
 		report_full(e);
-	c->retry_at = e->now + (anybody_left(e) ? RETRY_NS / 16 : RETRY_NS);
+		if (c->retry_at <= e->now || c->retry_at == TIDAL_NEVER)
+			c->retry_at = e->now + RETRY_NS;
+	} else if (c->retry_at <= e->now || c->retry_at > e->now + RETRY_NS / 16) {
+		c->retry_at = e->now + RETRY_NS / 16;
+	}
 }
 
 tidal_time proto_capacity_deadline(const struct engine *e)

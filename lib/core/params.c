@@ -44,7 +44,7 @@ static void init_sizes(struct tidal_params *p, uint32_t frames)
 	p->low = clamp(frames / 16, p->landing + p->reserve, UINT32_MAX);
 	p->high = p->low < frames / 4 ? 2 * p->low : clamp(frames / 2, p->low, UINT32_MAX);
 	p->transits = clamp(frames / 8, 64, 4096);
-	p->ranges = frames < UINT32_MAX - 1024 ? frames + 1024 : UINT32_MAX;
+	p->ranges = clamp(frames, 0, (UINT32_C(1) << 30) - 1024) + 1024;
 	p->homes = frames < UINT32_MAX - 1024 ? frames + 1024 : UINT32_MAX;
 	p->hints = power_of_two(clamp(frames / 4, 256, 65536));
 }
