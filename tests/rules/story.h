@@ -11,7 +11,7 @@
 
 #include "core/wire.h"
 
-#define STORY_OPS 600
+#define STORY_OPS 1200
 #define STORY_WIRES 8
 #define ANY TIDAL_NODE_NONE
 
