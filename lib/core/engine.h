@@ -59,6 +59,7 @@ struct capacity {
 	uint32_t leaving;	      /* evictions under way */
 	bool active;		      /* below low, not yet up to high */
 	bool full_reported;
+	bool asked_again; /* all of them, since anything left */
 	uint32_t swept; /* slots looked at since anything left */
 	uint64_t gone;	/* pages that had left by then */
 	tidal_time retry_at;	      /* ask those that refused again */

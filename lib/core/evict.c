@@ -85,8 +85,10 @@ static void note_progress(struct engine *e)
 {
 	uint64_t gone = e->stats->drops + e->stats->evictions + e->stats->redormant;
 
-	if (gone != e->capacity->gone)
+	if (gone != e->capacity->gone) {
 		e->capacity->swept = 0;
+		e->capacity->asked_again = false;
+	}
 	e->capacity->gone = gone;
 }
 
@@ -147,9 +149,11 @@ void proto_capacity(struct engine *e)
 		/* all had refused a while ago: perhaps not any more */
 		memset(&c->refused, 0, sizeof(c->refused));
 		c->swept = 0;
+		c->asked_again = true;
 	}
 	sweep(e);
-	if (coming(e) == 0 && !anybody_left(e) && swept_in_vain(e)) {
+	/* once is not enough: a peer also refuses while its frames are promised to others */
+	if (coming(e) == 0 && !anybody_left(e) && swept_in_vain(e) && c->asked_again) {
 		report_full(e);
 		if (c->retry_at <= e->now || c->retry_at == TIDAL_NEVER)
 			c->retry_at = e->now + RETRY_NS;
