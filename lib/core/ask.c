@@ -141,7 +141,7 @@ void proto_ask(struct engine *e, struct transit *t, const struct page *page)
 	};
 	if (page->state == TIDAL_PAGE_SECONDARY && page->frame != TIDAL_FRAME_NONE)
 		r->held_epoch = page->epoch + 1;
-	if (!ranges_room(e->ranges))
+	if (!ranges_room(e->ranges, e->frames->promised + 1))
 		r->flags |= WIRE_NO_EXTENT;
 	hop = route_next(e, r);
 	t->vcpu = r->vcpu;
@@ -310,13 +310,12 @@ CELL(on_extent)
 
 	if (!answers(o, g->id) || g->order > TIDAL_ORDER_MAX ||
 	    g->first >> g->order != (o->gfn >> TIDAL_RANGE_SHIFT) >> g->order ||
-	    g->first & ((UINT64_C(1) << g->order) - 1))
+	    g->first & ((UINT64_C(1) << g->order) - 1) || !ranges_add(e->ranges, &x))
 		return TIDAL_EPROTO;
 	answered(e, o, g->hops);
 	o->t->tries = 0;
 	o->t->stale_known = false;
 	e->stats->extents_in++;
-	ranges_add(e->ranges, &x);
 	tell_homes(e, &x);
 	proto_pursue(e, o->t);
 	return 0;

@@ -13,7 +13,7 @@ static void own_extents(struct engine *e, tidal_gfn first, uint64_t pages)
 		while (x.order < TIDAL_ORDER_MAX && (at & (UINT64_C(1) << x.order)) == 0 &&
 		       at + (UINT64_C(2) << x.order) <= end)
 			x.order++;
-		ranges_add(e->ranges, &x);
+		(void)ranges_add(e->ranges, &x); /* the map's runs don't overlap */
 		at += UINT64_C(1) << x.order;
 	}
 }

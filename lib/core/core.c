@@ -281,6 +281,8 @@ tidal_time tidal_core_deadline(const struct tidal_core *core)
 	tidal_time when;
 
 	core_engine_const(core, &e);
+	if (proto_any_poked(&e))
+		return core->now;
 	when = min_u64(link_deadline(e.link), transits_deadline(e.transits));
 	when = min_u64(when, sched_deadline(e.sched));
 	return min_u64(when, proto_capacity_deadline(&e));

@@ -49,7 +49,7 @@ void proto_wait_for_frame(struct engine *e, struct transit *t)
 	transit_room_join(e->transits, t);
 	if (!first)
 		return;
-	if (!ranges_room(e->ranges))
+	if (!engine_ranges_room(e))
 		report_space(e, t);
 	node_is_full(e, t);
 }

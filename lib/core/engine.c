@@ -42,13 +42,23 @@ void engine_page(const struct engine *e, tidal_gfn gfn, struct page *page)
 	}
 }
 
+bool engine_ranges_room(const struct engine *e)
+{
+	return ranges_room(e->ranges, e->frames->promised);
+}
+
 bool engine_page_room(const struct engine *e, const struct page *page)
 {
 	struct page old;
+	uint64_t epoch;
+	bool untouched;
 
 	if (pages_get(e->pages, page->gfn, &old))
 		return true;
-	return pages_room(e->pages, e->frames->promised + 1) && ranges_room(e->ranges);
+	if (!pages_room(e->pages, e->frames->promised + 1))
+		return false;
+	return !ranges_has(e->ranges, page->gfn, &epoch, &untouched) || !untouched ||
+	       engine_ranges_room(e);
 }
 
 void engine_store(struct engine *e, const struct page *page)

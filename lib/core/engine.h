@@ -138,10 +138,12 @@ void engine_report(struct engine *e, const struct tidal_act_report *r);
 
 /* What this node knows of a page of its own: entry, dormant without entry, or INVALID. */
 void engine_page(const struct engine *e, tidal_gfn gfn, struct page *page);
-/* Store it. A page of an untouched range touches it: needs ranges_room(). */
+/* Store it. A page of an untouched range touches it: needs engine_ranges_room(). */
 void engine_store(struct engine *e, const struct page *page);
 /* The page is not this node's any more. */
 void engine_forget(struct engine *e, tidal_gfn gfn);
+/* Room in the table of ranges for a split, besides what answers that are due may bring? */
+bool engine_ranges_room(const struct engine *e);
 /* Can a page without an entry get one (and its range be touched)? */
 bool engine_page_room(const struct engine *e, const struct page *page);
 

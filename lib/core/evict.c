@@ -276,7 +276,7 @@ static void answer(struct engine *e, const struct occasion *o, bool yes)
 static bool can_take(const struct engine *e)
 {
 	return frames_may_promise(e->frames) && frames_free(e->frames) > e->frames->reserve &&
-	       pages_room(e->pages, e->frames->promised + 1) && ranges_room(e->ranges) &&
+	       pages_room(e->pages, e->frames->promised + 1) && engine_ranges_room(e) &&
 	       transits_room_local(e->transits) && !e->transits->room_first;
 }
 

@@ -82,6 +82,8 @@ void proto_release(struct engine *e, tidal_vcpuid v);
 int proto_stall(struct engine *e, tidal_gfn gfn, uint8_t access);
 /* stall.c: VMM threads whose page came: complete them or stall again. */
 void proto_poked(struct engine *e);
+/* stall.c: are there any left? Then a tick is due at once. */
+bool proto_any_poked(const struct engine *e);
 
 /* host.c: ask the host; the transit takes the state that waits for it. */
 void proto_map(struct engine *e, struct transit *t, struct page *page, tidal_frame frame,

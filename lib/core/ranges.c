@@ -85,9 +85,16 @@ static void put(struct ranges *r, uint64_t first, uint32_t order, uint64_t epoch
 	r->of_order[order]++;
 }
 
-void ranges_add(struct ranges *r, const struct extent *e)
+bool ranges_add(struct ranges *r, const struct extent *e)
 {
+	uint64_t last = e->first + (UINT64_C(1) << e->order) - 1;
+	uint32_t order;
+	struct entry old;
+
+	if (find(r, e->first, &old, &order) || find(r, last, &old, &order))
+		return false;
 	put(r, e->first, e->order, e->epoch);
+	return true;
 }
 
 /* Split the untouched extent around *range* until one of *order* holds it; take that one out. */

@@ -40,8 +40,8 @@ void ranges_init(struct ranges *r, struct arena *a, uint32_t limit);
 
 /* Is this page dormant and here, as far as ranges know (the page table is asked first)? */
 bool ranges_has(const struct ranges *r, tidal_gfn gfn, uint64_t *epoch, bool *untouched);
-/* Add an untouched extent. Needs one entry of room. */
-void ranges_add(struct ranges *r, const struct extent *e);
+/* Add an untouched extent. Needs one entry of room; false: it overlaps one that is here. */
+bool ranges_add(struct ranges *r, const struct extent *e);
 /* The range of this page is no longer untouched. Needs RANGES_SPLIT entries of room if it was. */
 void ranges_touch(struct ranges *r, tidal_gfn gfn);
 /* Can ranges_lose() note one more page of this range? */
@@ -52,9 +52,10 @@ void ranges_lose(struct ranges *r, tidal_gfn gfn);
  * Needs RANGES_SPLIT entries of room; false: the range is touched, or not here. */
 bool ranges_cut(struct ranges *r, tidal_gfn gfn, uint32_t order, struct extent *e);
 
-static inline bool ranges_room(const struct ranges *r)
+/* Room for a split, and for *coming* extents that may arrive meanwhile? */
+static inline bool ranges_room(const struct ranges *r, uint32_t coming)
 {
-	return table_room(&r->table, RANGES_SPLIT);
+	return table_room(&r->table, RANGES_SPLIT + coming);
 }
 
 #endif

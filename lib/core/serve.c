@@ -228,7 +228,7 @@ static bool grant_extent(struct engine *e, const struct wire_request *r)
 	struct whereabouts to = { r->node, 0 };
 	struct extent x;
 
-	if (r->flags & WIRE_NO_EXTENT || !ranges_room(e->ranges))
+	if (r->flags & WIRE_NO_EXTENT || !engine_ranges_room(e))
 		return false;
 	peer->order = range == peer->next && peer->next ?
 			      (uint8_t)(peer->order < EXTENT_ORDER_MAX ? peer->order + 1 :
@@ -249,7 +249,7 @@ static bool grant_extent(struct engine *e, const struct wire_request *r)
 /* A dormant page without an entry: can it be given away one by one? */
 static bool may_go_alone(struct engine *e, const struct page *page)
 {
-	if (ranges_may_lose(e->ranges, page->gfn) && ranges_room(e->ranges))
+	if (ranges_may_lose(e->ranges, page->gfn) && engine_ranges_room(e))
 		return true;
 	return engine_page_room(e, page);
 }

@@ -352,6 +352,8 @@ void proto_poked(struct engine *e)
 
 		if (!w->used || !w->poked)
 			continue;
+		if (!link_room(e->link, LINK_FORWARD, e->nodes + 8u))
+			break;
 		w->poked = false;
 		engine_page(e, w->gfn, &page);
 		if (!satisfied(&page, w->access)) {
@@ -367,4 +369,12 @@ void proto_poked(struct engine *e)
 		w->used = false;
 		e->vmm->used--;
 	}
+}
+
+bool proto_any_poked(const struct engine *e)
+{
+	for (uint32_t i = 0; e->vmm->used && i < VMM_WAITERS; i++)
+		if (e->vmm->waiter[i].used && e->vmm->waiter[i].poked)
+			return true;
+	return false;
 }
