@@ -40,9 +40,11 @@ TIDAL_API TIDAL_CHECKED int tidal_core_init(void *mem, size_t bytes,
  * Tell the core what happened. *now* is the driver's clock; a value smaller than
  * an earlier one counts as that earlier one. A push that fails changes nothing:
  * TIDAL_EAGAIN: no room for its consequences (pull, or let time pass, and push it again);
- * TIDAL_EPROTO, TIDAL_EVERSION, TIDAL_ESTALE: a message to be dropped;
+ * TIDAL_EPROTO, TIDAL_EVERSION: a message to be dropped;
  * TIDAL_EINVAL, TIDAL_ERANGE, TIDAL_ENOENT, TIDAL_EBUSY: an event that makes no sense.
- * After TIDAL_EV_MESSAGE pushes that return ESTALE/EPROTO/EVERSION the payload is the driver's.
+ * After a TIDAL_EV_MESSAGE that failed the payload is still the driver's. A message of an outlived
+ * incarnation, or one that the core can't take now, counts as pushed: its payload is given back
+ * by actions, and the sender repeats what it has to repeat.
  */
 TIDAL_API TIDAL_CHECKED int tidal_core_push(struct tidal_core *core, tidal_time now,
 					    const struct tidal_event *event);
