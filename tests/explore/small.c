@@ -232,6 +232,21 @@ static void note_skips(struct small *s, unsigned node)
 	}
 }
 
+/* Counters of failures that never get far: nobody starves, nobody searches for the owner. */
+static void stay_patient(struct small *s, unsigned node)
+{
+	struct transit *t = transits_find(&s->core[node]->transits, 0);
+
+	for (unsigned v = 0; v < SMALL_VCPUS; v++) {
+		struct vcpu *vcpu = vcpus_at(&s->core[node]->vcpus, (tidal_vcpuid)v);
+
+		if (vcpu->stalls > 1)
+			vcpu->stalls = 1;
+	}
+	if (t && t->tries > 1)
+		t->tries = 1;
+}
+
 static int push(struct small *s, unsigned node, tidal_time now, const struct tidal_event *ev)
 {
 	struct tidal_action a;
@@ -240,6 +255,8 @@ static int push(struct small *s, unsigned node, tidal_time now, const struct tid
 	if (err)
 		return err;
 	note_skips(s, node);
+	if (!(s->config.features & SMALL_STARVE))
+		stay_patient(s, node);
 	do
 		while (tidal_core_pull(s->core[node], &a))
 			act(s, node, &a);
@@ -538,7 +555,7 @@ unsigned small_steps(const struct small *s, struct small_step *steps)
 	for (unsigned node = 0; node < SMALL_NODES; node++) {
 		struct small_step step = { STEP_TICK, (uint8_t)node, 0, 0, 0 };
 
-		if (tidal_core_deadline(s->core[node]) != TIDAL_NEVER) {
+		if (!crowded && tidal_core_deadline(s->core[node]) != TIDAL_NEVER) {
 			n = add(steps, n, step);
 			step.kind = STEP_LATE;
 			n = add(steps, n, step);
@@ -627,7 +644,7 @@ static size_t lay_out(struct small *s, const struct tidal_vmap *map)
 		s->offset[n] = at;
 		at += (bytes + 63) & ~(size_t)63;
 	}
-	return s->offset[SMALL_NODES] = at;
+	return s->offset[SMALL_NODES] = (at + 4095) & ~(size_t)4095;
 }
 
 /* Everybody may run; the map is told. */
@@ -656,7 +673,7 @@ struct small *small_open(const struct small_config *config)
 		free(s);
 		return NULL;
 	}
-	s->memory = aligned_alloc(64, s->offset[SMALL_NODES]);
+	s->memory = aligned_alloc(4096, s->offset[SMALL_NODES]);
 	memset(s->memory, 0, s->offset[SMALL_NODES]);
 	s->m = s->memory;
 	for (unsigned v = 0; v < SMALL_VCPUS; v++)

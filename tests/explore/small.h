@@ -28,6 +28,7 @@ enum small_features {
 	SMALL_PIN = 64,	   /* and pin it */
 	SMALL_FAIL = 128,  /* the host fails to map or unmap */
 	SMALL_SLOW_ZERO = 256, /* zeroing in the background takes time */
+	SMALL_STARVE = 1024, /* vCPUs may starve, and nodes search for the owner */
 	SMALL_FICKLE = 512, /* after a stall a vCPU may do something else first: an interrupt */
 };
 
@@ -69,7 +70,7 @@ struct small;
 struct small *small_open(const struct small_config *config);
 void small_close(struct small *s);
 
-/* The block of memory with all of the state, 64-aligned. */
+/* The block of memory with all of the state, a multiple of 4096. */
 void *small_memory(struct small *s, size_t *bytes);
 
 /* All steps that may be possible now. */

@@ -12,6 +12,7 @@
 #include "small.h"
 
 #define LINE 64
+#define BLOCK 16 /* lines that are compared together while none of them has ever differed */
 
 struct line {
 	uint32_t number;
@@ -26,7 +27,7 @@ struct snapshot {
 struct snapshots {
 	unsigned char *memory, *first;
 	uint32_t *changed; /* numbers of the lines that ever differed */
-	unsigned char *ever; /* line differed at some time */
+	unsigned char *ever; /* line differed at some time; one more for each block */
 	size_t lines, changes;
 };
 
@@ -43,10 +44,10 @@ struct snapshots *snapshots_open(struct small *s)
 	size_t bytes;
 
 	x->memory = small_memory(s, &bytes);
-	x->lines = bytes / LINE;
+	x->lines = bytes / LINE / BLOCK * BLOCK; /* small_open() rounds up */
 	x->first = need(malloc(bytes));
 	x->changed = need(calloc(x->lines, sizeof(*x->changed)));
-	x->ever = need(calloc(x->lines, 1));
+	x->ever = need(calloc(x->lines + x->lines / BLOCK, 1));
 	memcpy(x->first, x->memory, bytes);
 	return x;
 }
@@ -61,17 +62,34 @@ void snapshots_close(struct snapshots *x)
 
 static int differs(const struct snapshots *x, size_t line)
 {
-	return memcmp(x->memory + line * LINE, x->first + line * LINE, LINE) != 0;
+	const uint64_t *a = (const uint64_t *)(const void *)(x->memory + line * LINE);
+	const uint64_t *b = (const uint64_t *)(const void *)(x->first + line * LINE);
+	uint64_t d = 0;
+
+	for (unsigned i = 0; i < LINE / 8; i++)
+		d |= a[i] ^ b[i];
+	return d != 0;
+}
+
+static void look_at(struct snapshots *x, size_t line)
+{
+	if (x->ever[line] || !differs(x, line))
+		return;
+	x->ever[line] = 1;
+	x->ever[x->lines + line / BLOCK] = 1;
+	x->changed[x->changes++] = (uint32_t)line;
 }
 
 /* Find lines that differ for the first time. */
 static void look(struct snapshots *x)
 {
-	for (size_t i = 0; i < x->lines; i++)
-		if (!x->ever[i] && differs(x, i)) {
-			x->ever[i] = 1;
-			x->changed[x->changes++] = (uint32_t)i;
-		}
+	for (size_t block = 0; block < x->lines; block += BLOCK) {
+		if (!x->ever[x->lines + block / BLOCK] &&
+		    !memcmp(x->memory + block * LINE, x->first + block * LINE, BLOCK * LINE))
+			continue;
+		for (size_t i = block; i < block + BLOCK; i++)
+			look_at(x, i);
+	}
 }
 
 void *snapshot_take(struct snapshots *x, size_t *bytes)
