@@ -320,8 +320,13 @@ void proto_settle(struct engine *e, struct transit *t)
 
 /* ---- VMM threads ---- */
 
-static bool satisfied(const struct page *page, uint8_t access)
+/* Can it be touched this moment? Not if the host has been told to take it away. */
+static bool satisfied(const struct engine *e, const struct page *page, uint8_t access)
 {
+	const struct transit *t = transits_find(e->transits, page->gfn);
+
+	if (t && t->state != SIT_HELD)
+		return false;
 	if (access == TIDAL_READ || access == TIDAL_EXEC)
 		return page->map != UNMAPPED;
 	return page->map == MAPPED_RW;
@@ -356,7 +361,7 @@ void proto_poked(struct engine *e)
 			break;
 		w->poked = false;
 		engine_page(e, w->gfn, &page);
-		if (!satisfied(&page, w->access)) {
+		if (!satisfied(e, &page, w->access)) {
 			/* without room for a transit it stays poked, and is tried again */
 			if (proto_stall(e, w->gfn, w->access) == TIDAL_EAGAIN)
 				w->poked = true;
