@@ -254,11 +254,13 @@ CELL(on_own)
 {
 	const struct wire_own *g = &o->m->u.own;
 	struct transit *t = o->t;
-	struct tidal_nodeset early = t->acks;
+	struct tidal_nodeset early = { { 0 } };
 
 	if (!own_is_sound(o, g))
 		return TIDAL_EPROTO;
 	answered(e, o, g->hops);
+	if (t->epoch == g->epoch)
+		early = t->acks;
 	t->tries = 0;
 	t->stale_known = false;
 	e->stats->pages_in++;
@@ -274,6 +276,7 @@ CELL(on_own)
 		t->acks.w[i] &= ~early.w[i];
 	t->epoch = g->epoch;
 	t->state = SIT_COLLECT;
+	proto_living(e, t);
 	if (nodeset_empty(&t->acks))
 		proto_pursue(e, t);
 	return 0;

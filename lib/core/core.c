@@ -32,6 +32,7 @@ void core_engine(struct tidal_core *core, tidal_time now, struct engine *e)
 		.devices = &core->devices,
 		.decider = &core->decider,
 		.peers = REL(core, peers),
+		.losses = &core->losses,
 		.next_id = &core->next_id,
 		.random = &core->random,
 	};
@@ -166,6 +167,7 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	boot_tell(&e);
 	core_settled(&e);
 	if (link_room(e.link, LINK_FORWARD, most_messages(&e))) {
+		proto_losses(&e);
 		proto_poked(&e);
 		proto_capacity(&e);
 	}
@@ -285,5 +287,7 @@ tidal_time tidal_core_deadline(const struct tidal_core *core)
 		return core->now;
 	when = min_u64(link_deadline(e.link), transits_deadline(e.transits));
 	when = min_u64(when, sched_deadline(e.sched));
+	if (core->losses)
+		when = min_u64(when, core->now);
 	return min_u64(when, proto_capacity_deadline(&e));
 }

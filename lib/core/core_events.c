@@ -279,10 +279,12 @@ EVENT(on_peer)
 	(void)core;
 	if (n >= e->nodes || n == e->self)
 		return TIDAL_EINVAL;
-	if (ev->kind == TIDAL_EV_PEER_DOWN)
+	if (ev->kind == TIDAL_EV_PEER_DOWN) {
 		link_down(e->link, n);
-	else if (ev->u.peer.incarnation)
+		*e->losses = 1;
+	} else if (ev->u.peer.incarnation) {
 		link_peer(e->link, n, ev->u.peer.incarnation);
+	}
 	return 0;
 }
 

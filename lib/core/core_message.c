@@ -137,9 +137,11 @@ static int handle(struct engine *e, const struct tidal_ev_message *ev, struct wi
 						    .reason = REFUSE_AGAIN,
 						    .owner = TIDAL_NODE_NONE };
 	}
-	if (!e->guest->known && m->kind != MSG_MAP)
-		return TIDAL_EAGAIN;
 	if (!has_room(e, m))
+		return TIDAL_EAGAIN;
+	if (!e->guest->known && m->kind == MSG_INVALIDATE)
+		return proto_no_copy(e, &m->u.invalidate);
+	if (!e->guest->known && m->kind != MSG_MAP)
 		return TIDAL_EAGAIN;
 	return handlers[m->kind](e, ev->from, m, ev, payload);
 }
@@ -277,11 +279,14 @@ static void settle_page(struct engine *e, const struct link_settled *s)
 void core_settled(struct engine *e)
 {
 	struct link_settled s;
+	struct wire m;
 
 	while (actq_used(e->actq) + 4 < ACTQ_SIZE && link_settled(e->link, &s)) {
 		if (s.cookie >> 56 == COOKIE_OWN)
 			settle_page(e, &s);
 		else if (s.cookie >> 56 == COOKIE_VCPU)
 			move_on_settled(e, (tidal_vcpuid)s.cookie, s.to, s.lost);
+		else if (s.cookie >> 56 == COOKIE_DROP && s.lost && wire_decode(&m, s.body, s.len))
+			proto_repeat_drop(e, s.to, &m);
 	}
 }

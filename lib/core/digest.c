@@ -155,7 +155,7 @@ uint64_t digest_core(const struct tidal_core *core, const struct digest_epochs *
 	sum += of_table(&d, &core->owners.pages, 10, true);
 	sum += of_table(&d, &core->owners.ranges, 11, true);
 	sum += of_hints(&d) + of_vmm(&core->vmm);
-	h = fold(sum, core->guest.known);
+	h = fold(fold(sum, core->guest.known), core->losses);
 	for (uint32_t i = 0; i < core->guest.vcpus; i++)
 		h = fold(h, of_vcpu(vcpus_at(e.vcpus, (tidal_vcpuid)i)));
 	h = fold(h, f->zeroed | (uint64_t)frames_to_zero(f) << 32);

@@ -115,6 +115,7 @@ struct engine {
 	struct devices *devices;
 	struct decider *decider;
 	struct peer *peers;
+	uint32_t *losses; /* a peer died: number of the transit to look at next; 0: none */
 	uint32_t *next_id;
 	uint64_t *random;
 };
@@ -122,7 +123,7 @@ struct engine {
 /* What a token of a host action belongs to (top byte), and what (the rest). */
 enum token { TOKEN_PAGE = 1, TOKEN_ZERO = 2, TOKEN_SAVE = 3, TOKEN_LOAD = 4, TOKEN_IO = 5, TOKEN_REMOTE_IO = 6 };
 /* The same for messages of which the end must be known. */
-enum cookie { COOKIE_OWN = 1, COOKIE_VCPU = 2 };
+enum cookie { COOKIE_OWN = 1, COOKIE_VCPU = 2, COOKIE_DROP = 3 };
 
 static inline uint64_t tag(unsigned kind, uint64_t value)
 {

@@ -5,23 +5,32 @@
  */
 #include "proto.h"
 
+void proto_invalidate(struct engine *e, const struct wire_invalidate *what,
+		      const struct tidal_nodeset *set)
+{
+	const struct wire m = { .kind = MSG_INVALIDATE, .u.invalidate = *what };
+
+	e->stats->invals_out += nodeset_count(set);
+	for (unsigned n = nodeset_next(set, 0); n < e->nodes; n = nodeset_next(set, n + 1))
+		engine_send(e, (tidal_nodeid)n, &m, NULL, tag(COOKIE_DROP, what->gfn));
+}
+
 bool proto_revoke(struct engine *e, struct transit *t, struct page *page)
 {
-	struct wire m = { .kind = MSG_INVALIDATE };
+	struct wire_invalidate what = { .gfn = page->gfn, .owner = e->self };
 
 	copies_expand(pages_copies(e->pages, page), e->nodes, e->self, TIDAL_NODE_NONE, &t->acks);
 	if (nodeset_empty(&t->acks))
 		return false;
-	page->epoch = epoch_next(page->epoch);
+	page->epoch = what.epoch = epoch_next(page->epoch);
 	pages_set_copies(e->pages, page, 0);
 	engine_store(e, page);
 	t->epoch = page->epoch;
+	proto_living(e, t);
+	if (nodeset_empty(&t->acks))
+		return false;
 	t->state = SIT_COLLECT;
-	m.u.invalidate.gfn = page->gfn;
-	m.u.invalidate.epoch = page->epoch;
-	m.u.invalidate.owner = e->self;
-	e->stats->invals_out += nodeset_count(&t->acks);
-	engine_multicast(e, &t->acks, &m);
+	proto_invalidate(e, &what, &t->acks);
 	return true;
 }
 
@@ -31,19 +40,61 @@ CELL(on_invalidated)
 	struct transit *t = o->t;
 
 	if (m->epoch != t->epoch || !nodeset_has(&t->acks, o->from))
-		return TIDAL_EPROTO;
+		return 0; /* it restarted, and was asked again */
 	nodeset_del(&t->acks, o->from);
 	if (nodeset_empty(&t->acks))
 		proto_pursue(e, t);
 	return 0;
 }
 
-/* The acknowledgement has overtaken the grant. */
+/* The acknowledgement has overtaken the grant. Only those for the newest epoch are of use. */
 CELL(on_invalidated_early)
 {
+	const struct wire_invalidated *m = &o->m->u.invalidated;
+	struct transit *t = o->t;
+
 	(void)e;
-	nodeset_add(&o->t->acks, o->from);
+	if (nodeset_empty(&t->acks) || epoch_newer(m->epoch, t->epoch)) {
+		memset(&t->acks, 0, sizeof(t->acks));
+		t->epoch = m->epoch;
+	}
+	if (m->epoch == t->epoch)
+		nodeset_add(&t->acks, o->from);
 	return 0;
+}
+
+/* ---- peers that died ---- */
+
+#define LOSSES_BUDGET 8 /* transits looked at in one push */
+
+void proto_living(struct engine *e, struct transit *t)
+{
+	for (unsigned n = nodeset_next(&t->acks, 0); n < e->nodes;
+	     n = nodeset_next(&t->acks, n + 1))
+		if (link_is_down(e->link, (tidal_nodeid)n))
+			nodeset_del(&t->acks, n);
+}
+
+void proto_repeat_drop(struct engine *e, tidal_nodeid to, const struct wire *m)
+{
+	if (!link_is_down(e->link, to))
+		engine_send(e, to, m, NULL, tag(COOKIE_DROP, m->u.invalidate.gfn));
+}
+
+void proto_losses(struct engine *e)
+{
+	for (unsigned i = 0; *e->losses && i < LOSSES_BUDGET; i++) {
+		struct transit *t = transit_at(e->transits, *e->losses);
+
+		if (!actq_room(e->actq) || !link_room(e->link, LINK_FORWARD, 2u * e->nodes + 24))
+			return;
+		*e->losses = *e->losses < e->transits->fresh ? *e->losses + 1 : 0;
+		if (t->state != SIT_COLLECT)
+			continue;
+		proto_living(e, t);
+		if (nodeset_empty(&t->acks))
+			proto_pursue(e, t);
+	}
 }
 
 /* ---- copies here ---- */
@@ -82,6 +133,14 @@ CELL(on_invalidate_absent)
 		o->t->stale = m->epoch;
 	}
 	acknowledge(e, m->owner, o->gfn, m->epoch);
+	return 0;
+}
+
+int proto_no_copy(struct engine *e, const struct wire_invalidate *m)
+{
+	if (!is_sound(e, m))
+		return TIDAL_EPROTO;
+	acknowledge(e, m->owner, m->gfn, m->epoch);
 	return 0;
 }
 

@@ -526,6 +526,11 @@ void link_down(struct link *l, tidal_nodeid peer)
 	update(l, peer);
 }
 
+bool link_is_down(const struct link *l, tidal_nodeid peer)
+{
+	return peer_at(l, peer)->down;
+}
+
 void link_pressure(struct link *l, uint32_t load, uint32_t free)
 {
 	l->load = load;

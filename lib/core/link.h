@@ -97,6 +97,8 @@ struct link_settled {
 	bool lost; /* the peer restarted before it acknowledged: nobody knows whether it came */
 	struct link_payload payload;
 	uint64_t cookie;
+	const void *body; /* of the message; valid until the next call on this link */
+	uint32_t len;
 };
 
 struct link;
@@ -182,6 +184,9 @@ void link_peer(struct link *l, tidal_nodeid peer, uint32_t incarnation);
  * and its last incarnation is refused, until there is news of a later one.
  */
 void link_down(struct link *l, tidal_nodeid peer);
+
+/* Is the peer gone, as far as is known? */
+bool link_is_down(const struct link *l, tidal_nodeid peer);
 
 /* What every packet tells of this node: its load (1/16 vCPU per thread) and free frames. */
 void link_pressure(struct link *l, uint32_t load, uint32_t free);

@@ -107,7 +107,9 @@ bool link_settled(struct link *l, struct link_settled *s)
 	*s = (struct link_settled){ .to = m->to,
 				    .lost = m->lost,
 				    .payload = m->payload,
-				    .cookie = m->cookie };
+				    .cookie = m->cookie,
+				    .body = m->body,
+				    .len = m->len };
 	m->settled = false;
 	if (m->state == MSG_DONE)
 		release(l, m);

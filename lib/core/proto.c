@@ -18,17 +18,19 @@ struct cell {
 #define OWNER                                                                                 \
 	[HAP_FIND] = DO(find), [HAP_FOUND] = DO(ignore), [HAP_OFFER] = DO(offer_decline)
 #define STALLS(fn) [HAP_READ] = DO(fn), [HAP_WRITE] = DO(fn), [HAP_ZERO] = DO(fn)
+/* An acknowledgement that isn't waited for: its sender restarted, and was asked again. */
+#define NOT_COLLECTING [HAP_INVALIDATED] = DO(ignore)
 #define NO_FRAMES [HAP_EVICT] = DO(ignore), [HAP_FRAMES] = DO(ignore)
 
 static const struct cell table[SIT_MAX][HAP_MAX] = {
 	[SIT_INVALID] = {
-		STALLS(stall), NOT_OWNER, NO_FRAMES,
+		STALLS(stall), NOT_OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_forward),
 		[HAP_INVALIDATE] = DO(invalidate_absent),
 		[HAP_OFFER] = DO(offer_take),
 	},
 	[SIT_SECONDARY] = {
-		STALLS(stall), NOT_OWNER,
+		STALLS(stall), NOT_OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_forward),
 		[HAP_INVALIDATE] = DO(invalidate_copy),
 		[HAP_OFFER] = DO(offer_take),
@@ -36,25 +38,25 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_FRAMES] = DO(ignore),
 	},
 	[SIT_PRIMARY] = {
-		STALLS(stall), OWNER,
+		STALLS(stall), OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_serve),
 		[HAP_EVICT] = DO(evict_owned),
 		[HAP_FRAMES] = DO(ignore),
 	},
 	[SIT_EXCLUSIVE] = {
-		STALLS(stall), OWNER,
+		STALLS(stall), OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_serve),
 		[HAP_EVICT] = DO(evict_owned),
 		[HAP_FRAMES] = DO(ignore),
 	},
 	[SIT_DORMANT] = {
-		STALLS(stall), OWNER,
+		STALLS(stall), OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_serve),
 		[HAP_EVICT] = DO(evict_dormant),
 		[HAP_FRAMES] = DO(ignore),
 	},
 	[SIT_ROOM] = {
-		STALLS(stall_join), NOT_OWNER,
+		STALLS(stall_join), NOT_OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_forward),
 		[HAP_INVALIDATE] = DO(invalidate_copy),
 		[HAP_OFFER] = DO(offer_decline),
@@ -86,7 +88,7 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_TIMER] = DO(ask_timer),
 	},
 	[SIT_BACKOFF] = {
-		STALLS(stall_join), NOT_OWNER, NO_FRAMES,
+		STALLS(stall_join), NOT_OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_forward),
 		[HAP_INVALIDATE] = DO(invalidate_copy),
 		[HAP_OFFER] = DO(offer_decline),
@@ -98,19 +100,19 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_INVALIDATED] = DO(invalidated),
 	},
 	[SIT_FRAME] = {
-		STALLS(stall_join), OWNER,
+		STALLS(stall_join), OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_TIMER] = DO(frames),
 		[HAP_EVICT] = DO(ignore),
 		[HAP_FRAMES] = DO(frames),
 	},
 	[SIT_ZEROING] = {
-		STALLS(stall_join), OWNER, NO_FRAMES,
+		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_DONE] = DO(zero_done),
 	},
 	[SIT_MAPPING] = {
-		STALLS(stall_join), NO_FRAMES,
+		STALLS(stall_join), NO_FRAMES, NOT_COLLECTING,
 		[HAP_FIND] = DO(find),
 		[HAP_FOUND] = DO(ignore),
 		[HAP_REQUEST] = DO(request_queue),
@@ -120,7 +122,7 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_HELD] = {
-		STALLS(stall), NO_FRAMES,
+		STALLS(stall), NO_FRAMES, NOT_COLLECTING,
 		[HAP_FIND] = DO(find),
 		[HAP_FOUND] = DO(ignore),
 		[HAP_REQUEST] = DO(request_held),
@@ -142,30 +144,30 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_LOWERING] = {
-		STALLS(stall_join), OWNER, NO_FRAMES,
+		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_DONE] = DO(lower_done),
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_LEAVING] = {
-		STALLS(stall_join), OWNER, NO_FRAMES,
+		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_DONE] = DO(leave_done),
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_OFFERED] = {
-		STALLS(stall_join), OWNER, NO_FRAMES,
+		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_ANSWER] = DO(answer),
 	},
 	[SIT_PUSHING] = {
-		STALLS(stall_join), OWNER, NO_FRAMES,
+		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_DONE] = DO(push_done),
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_EXPECTED] = {
-		STALLS(stall_join), NOT_OWNER, NO_FRAMES,
+		STALLS(stall_join), NOT_OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_INVALIDATE] = DO(invalidate_copy),
 		[HAP_OFFER] = DO(offer_decline),

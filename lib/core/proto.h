@@ -104,6 +104,17 @@ void proto_convert(struct engine *e, struct transit *t, struct page *page);
 
 /* inval.c: drop copies elsewhere. true: the transit now waits for acknowledgements. */
 bool proto_revoke(struct engine *e, struct transit *t, struct page *page);
+/* inval.c: ask all of a set to drop their copies. */
+void proto_invalidate(struct engine *e, const struct wire_invalidate *what,
+		      const struct tidal_nodeset *set);
+/* inval.c: the message that asked a peer to drop its copy died with that peer's incarnation. */
+void proto_repeat_drop(struct engine *e, tidal_nodeid to, const struct wire *m);
+/* inval.c: acknowledge for a node that has no map yet, and so no copy of anything. */
+int proto_no_copy(struct engine *e, const struct wire_invalidate *m);
+/* inval.c: of those that are to acknowledge, leave out the dead. */
+void proto_living(struct engine *e, struct transit *t);
+/* inval.c: look through some of the pages that may wait for a peer that died; once per push. */
+void proto_losses(struct engine *e);
 /* inval.c: drop the copy here; acknowledge to t->drop_to when done. */
 void proto_drop(struct engine *e, struct transit *t, const struct page *page, uint8_t after);
 

@@ -184,16 +184,14 @@ static void leave(struct engine *e, struct transit **t, struct page *page,
 {
 	uint64_t epoch = epoch_next(page->epoch);
 	copies others = copies_del(pages_copies(e->pages, page), r->node, e->nodes);
-	struct wire inv = { .kind = MSG_INVALIDATE,
-			    .u.invalidate = { .gfn = r->gfn, .epoch = epoch, .owner = r->node } };
+	const struct wire_invalidate inv = { .gfn = r->gfn, .epoch = epoch, .owner = r->node };
 	struct tidal_nodeset set;
 	bool keeps = r->held_epoch == page->epoch + 1;
 
 	if (page->map != UNMAPPED && !occupy(e, t, r))
 		return;
 	copies_expand(others, e->nodes, e->self, r->node, &set);
-	e->stats->invals_out += nodeset_count(&set);
-	engine_multicast(e, &set, &inv);
+	proto_invalidate(e, &inv, &set);
 	if (page->map == UNMAPPED) {
 		depart(e, page, r, epoch, others, false);
 		return;
