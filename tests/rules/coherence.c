@@ -120,7 +120,7 @@ static void tell_down(struct story *s, unsigned node)
 			assert_int_equal(world_push(s->w, n, &ev), 0);
 }
 
-/* A sharer dies before it has acknowledged. Broken: peers_gone() does nothing. */
+/* A sharer dies before it has acknowledged. Broken in on_peer(): no proto_lost(). */
 static void rule_06_dead_peer_leaves_the_set(void **state)
 {
 	struct story s;
@@ -138,7 +138,7 @@ static void rule_06_dead_peer_leaves_the_set(void **state)
 	story_close(&s);
 }
 
-/* A sharer is known to be dead when the write begins. Broken: invalidations to the dead are awaited. */
+/* A sharer is known to be dead when the write begins. Broken in on_own(): no proto_living(). */
 static void rule_06_dead_peer_is_not_in_the_set(void **state)
 {
 	struct story s;
@@ -155,7 +155,10 @@ static void rule_06_dead_peer_is_not_in_the_set(void **state)
 	story_close(&s);
 }
 
-/* The same when nobody says that it died: its next incarnation is heard of. */
+/*
+ * Nobody says that it died, but its next incarnation is heard of: that one has no copy, and says so.
+ * Broken in core_settled(): lost invalidations forgotten.
+ */
 static void rule_06_restarted_peer_leaves_the_set(void **state)
 {
 	struct story s;
@@ -167,6 +170,7 @@ static void rule_06_restarted_peer_leaves_the_set(void **state)
 	story_pass(&s, 1 * MS);
 	assert_false(story_done(&s, 3));
 	world_restart(s.w, 2);
+	story_mend(&s); /* node 1 repeats it, and hears who lives there now */
 	assert_true(story_finish(&s, 3, 50 * MS));
 	story_close(&s);
 }
