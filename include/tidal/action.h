@@ -32,7 +32,8 @@ enum tidal_action_kind {
 	TIDAL_ACT_REPORT = 15,	/* something the embedder must know */
 };
 
-/* How a vCPU goes on after its stall. */
+/* How a vCPU goes on after its stall. SKIP and IO finish the instruction as the vCPU is run: even
+ * one that is stopped before it executes anything has that instruction behind it. */
 enum tidal_resume {
 	TIDAL_RESUME_RETRY = 0, /* from its program counter: restarts the instruction */
 	TIDAL_RESUME_SKIP = 1,	/* the zeroing instruction counts as done: apply its register effects */

@@ -641,7 +641,7 @@ static bool run_op(struct world *w, struct thing *t)
 
 	if (!v->running)
 		return true;
-	if (v->stop)
+	if (v->stop && v->resume == TIDAL_RESUME_RETRY) /* else that instruction is finished first */
 		return stopped(w, t->node, t->vcpu, TIDAL_STOP_SLICE);
 	return !instruction(w, t->node, t->vcpu);
 }
