@@ -47,7 +47,8 @@ struct saved { /* the state of a vCPU, as far as this machine has one */
 
 struct vcpu_model {
 	bool here, running, stop, finished;
-	bool watch, retired; /* to be told; an instruction that could not be told */
+	bool watch;	  /* retired instructions are to be told */
+	unsigned retired; /* since it was run */
 	uint8_t resume;
 	uint64_t value;
 	struct saved s;
@@ -361,10 +362,11 @@ static void act_run(struct world *w, unsigned node, const struct tidal_act_vcpu 
 	if (!v->here)
 		violate(w, "vCPU %u is run on node %u, where it isn't", a->vcpu, node);
 	v->running = true;
-	v->stop = v->retired = false;
+	v->stop = false;
+	v->retired = 0;
 	v->resume = (uint8_t)a->resume;
 	v->value = a->value;
-	v->watch = a->watch;
+	v->watch = a->watch && !w->c.no_retire;
 	t->vcpu = a->vcpu;
 	schedule(w, t, w->now + OP_NS);
 }
@@ -551,7 +553,7 @@ static bool stopped(struct world *w, unsigned node, tidal_vcpuid id, uint16_t re
 	v->running = false;
 	ev.u.stopped.vcpu = id;
 	ev.u.stopped.reason = reason;
-	ev.u.stopped.retired = v->retired;
+	ev.u.stopped.retired = w->c.no_retire ? 0 : v->retired;
 	err = world_push(w, node, &ev);
 	if (err == TIDAL_EAGAIN)
 		v->running = true;
@@ -560,19 +562,37 @@ static bool stopped(struct world *w, unsigned node, tidal_vcpuid id, uint16_t re
 	return err != TIDAL_EAGAIN;
 }
 
+/* Tell that instructions were retired, if that is wanted; if it can't be told now, later. */
+static void tell_retired(struct world *w, unsigned node, tidal_vcpuid id)
+{
+	struct vcpu_model *v = &w->host[node].vcpu[id];
+	struct tidal_event ev = { .kind = TIDAL_EV_RETIRED };
+	int err;
+
+	if (!v->watch || !v->retired)
+		return;
+	ev.u.retired.vcpu = id;
+	err = world_push(w, node, &ev);
+	v->watch = err == TIDAL_EAGAIN;
+	if (err && err != TIDAL_EAGAIN)
+		violate(w, "node %u: retired: refused", node);
+}
+
 static int stall(struct world *w, unsigned node, tidal_vcpuid id, tidal_gfn gfn, uint8_t access)
 {
+	struct vcpu_model *v = &w->host[node].vcpu[id];
 	struct tidal_event ev = { .kind = TIDAL_EV_STALL };
 	int err;
 
+	tell_retired(w, node, id);
 	ev.u.stall.vcpu = id;
 	ev.u.stall.access = access;
 	ev.u.stall.gpa = access == TIDAL_IO ? DEVICE_GPA : gfn << TIDAL_PAGE_SHIFT;
 	ev.u.stall.io_size = 8;
-	w->host[node].vcpu[id].running = false;
+	v->running = false;
 	err = world_push(w, node, &ev);
 	if (err == TIDAL_EAGAIN)
-		w->host[node].vcpu[id].running = true;
+		v->running = true;
 	else if (err)
 		violate(w, "node %u: stall of vCPU %u: %s", node, id, tidal_strerror(err));
 	return err;
@@ -581,18 +601,11 @@ static int stall(struct world *w, unsigned node, tidal_vcpuid id, tidal_gfn gfn,
 static void retire(struct world *w, unsigned node, tidal_vcpuid id)
 {
 	struct vcpu_model *v = &w->host[node].vcpu[id];
-	struct tidal_event ev = { .kind = TIDAL_EV_RETIRED };
-	int err;
 
 	v->s.step++;
 	v->resume = TIDAL_RESUME_RETRY;
-	if (!v->watch || w->c.no_retire)
-		return;
-	ev.u.retired.vcpu = id;
-	err = world_push(w, node, &ev);
-	v->watch = v->retired = err == TIDAL_EAGAIN; /* then the next one is told, or the stop */
-	if (err && err != TIDAL_EAGAIN)
-		violate(w, "node %u: retired: refused", node);
+	if (++v->retired >= w->c.slice)
+		tell_retired(w, node, id);
 }
 
 /* One instruction. true: the vCPU goes on running. */
@@ -625,9 +638,13 @@ static bool instruction(struct world *w, unsigned node, tidal_vcpuid id)
 			violate(w, "vCPU %u is to skip what doesn't zero", id);
 		w->skipping[id] = false;
 	} else {
+		if (op.fetch && !translate(w, node, op.code, TIDAL_EXEC))
+			return stall(w, node, id, op.code, TIDAL_EXEC) == TIDAL_EAGAIN;
 		for (unsigned i = 0; i <= op.crossing; i++)
 			if (!translate(w, node, op.gfn + i, op.access))
 				return stall(w, node, id, op.gfn + i, op.access) == TIDAL_EAGAIN;
+		if (op.fetch)
+			carry_out(w, node, op.code, TIDAL_EXEC);
 		for (unsigned i = 0; i <= op.crossing; i++)
 			carry_out(w, node, op.gfn + i, op.access);
 	}

@@ -25,17 +25,19 @@ struct world_config {
 	const struct tidal_policy_ops *policy;
 	bool spread;	    /* vCPUs start on all nodes */
 	bool no_retire;	    /* the host doesn't tell retired instructions */
+	unsigned slice;	    /* it tells after so many, like a host that runs slices; 0: at once */
 	bool ideal;	    /* the link is off: needs loss, dup 0 */
 	void (*tune)(struct tidal_params *, void *arg); /* last word on parameters */
 	void (*place)(struct tidal_vmap *, void *arg);	/* last word on the initial map */
 	void *arg;
 };
 
-/* One access of a vCPU. A crossing store touches gfn and gfn + 1 at once. */
+/* One access of a vCPU. A crossing store touches gfn and gfn + 1 at once. With `fetch` the
+ * instruction itself lies in page `code`. */
 struct world_op {
-	tidal_gfn gfn;
+	tidal_gfn gfn, code;
 	uint8_t access; /* enum tidal_access; TIDAL_IO: a device read; or WORLD_WAIT */
-	bool crossing;
+	bool crossing, fetch;
 };
 #define WORLD_WAIT 5 /* the vCPU is idle until world_wake(), and then asks its program again */
 
