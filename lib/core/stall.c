@@ -168,6 +168,61 @@ void proto_pursue(struct engine *e, struct transit *t)
 	wants[page.state][t->decreed ? TIDAL_ZERO : t->want](e, t, &page);
 }
 
+/* ---- VMM threads ---- */
+
+/* Can it be touched this moment? Not if the host has been told to take it away. */
+static bool satisfied(const struct engine *e, const struct page *page, uint8_t access)
+{
+	const struct transit *t = transits_find(e->transits, page->gfn);
+
+	if (t && t->state != SIT_HELD)
+		return false;
+	if (access == TIDAL_READ || access == TIDAL_EXEC)
+		return page->map != UNMAPPED;
+	return page->map == MAPPED_RW;
+}
+
+static bool pin(struct engine *e, tidal_gfn gfn)
+{
+	struct vmm *vmm = e->vmm;
+
+	for (uint32_t i = 0; i < vmm->pins_used; i++)
+		if (vmm->pin[i].gfn == gfn) {
+			vmm->pin[i].count++;
+			return true;
+		}
+	if (vmm->pins_used == VMM_WAITERS)
+		return false;
+	vmm->pin[vmm->pins_used].gfn = gfn;
+	vmm->pin[vmm->pins_used++].count = 1;
+	return true;
+}
+
+static bool complete(struct engine *e, struct vmm_waiter *w)
+{
+	struct tidal_action *a;
+	struct page page;
+
+	engine_page(e, w->gfn, &page);
+	if (!satisfied(e, &page, w->access))
+		return false;
+	a = actq_add(e->actq, TIDAL_ACT_COMPLETE);
+	a->u.complete.requester = w->requester;
+	a->u.complete.gfn = w->gfn;
+	a->u.complete.status = w->pin && !pin(e, w->gfn) ? TIDAL_EAGAIN : 0;
+	w->used = w->poked = false;
+	e->vmm->used--;
+	return true;
+}
+
+/* The page has just come: VMM threads get it before the next node does. */
+static void complete_all(struct engine *e, tidal_gfn gfn)
+{
+	for (uint32_t i = 0; e->vmm->used && i < VMM_WAITERS; i++)
+		if (e->vmm->waiter[i].used && e->vmm->waiter[i].gfn == gfn)
+			complete(e, &e->vmm->waiter[i]);
+}
+
 /* ---- waking and holding ---- */
 
 void proto_unhold(struct engine *e, struct transit *t)
@@ -253,6 +308,7 @@ void proto_arrived(struct engine *e, struct transit *t)
 	t->state = SIT_HELD;
 	transit_room_leave(e->transits, t);
 	proto_wake(e, t, t->gfn);
+	complete_all(e, t->gfn);
 	t->skip = t->decreed = false;
 	if (first == TIDAL_VCPU_NONE || vcpus_at(e->vcpus, first)->resume == TIDAL_RESUME_SKIP) {
 		proto_settle(e, t);
@@ -318,61 +374,21 @@ void proto_settle(struct engine *e, struct transit *t)
 	transits_end(e->transits, t);
 }
 
-/* ---- VMM threads ---- */
-
-/* Can it be touched this moment? Not if the host has been told to take it away. */
-static bool satisfied(const struct engine *e, const struct page *page, uint8_t access)
-{
-	const struct transit *t = transits_find(e->transits, page->gfn);
-
-	if (t && t->state != SIT_HELD)
-		return false;
-	if (access == TIDAL_READ || access == TIDAL_EXEC)
-		return page->map != UNMAPPED;
-	return page->map == MAPPED_RW;
-}
-
-static bool pin(struct engine *e, tidal_gfn gfn)
-{
-	struct vmm *vmm = e->vmm;
-
-	for (uint32_t i = 0; i < vmm->pins_used; i++)
-		if (vmm->pin[i].gfn == gfn) {
-			vmm->pin[i].count++;
-			return true;
-		}
-	if (vmm->pins_used == VMM_WAITERS)
-		return false;
-	vmm->pin[vmm->pins_used].gfn = gfn;
-	vmm->pin[vmm->pins_used++].count = 1;
-	return true;
-}
+/* ---- VMM threads that were woken without getting their page ---- */
 
 void proto_poked(struct engine *e)
 {
 	for (uint32_t i = 0; e->vmm->used && i < VMM_WAITERS; i++) {
 		struct vmm_waiter *w = &e->vmm->waiter[i];
-		struct tidal_action *a;
-		struct page page;
 
 		if (!w->used || !w->poked)
 			continue;
 		if (!link_room(e->link, LINK_FORWARD, e->nodes + 8u))
 			break;
 		w->poked = false;
-		engine_page(e, w->gfn, &page);
-		if (!satisfied(e, &page, w->access)) {
-			/* without room for a transit it stays poked, and is tried again */
-			if (proto_stall(e, w->gfn, w->access) == TIDAL_EAGAIN)
-				w->poked = true;
-			continue;
-		}
-		a = actq_add(e->actq, TIDAL_ACT_COMPLETE);
-		a->u.complete.requester = w->requester;
-		a->u.complete.gfn = w->gfn;
-		a->u.complete.status = w->pin && !pin(e, w->gfn) ? TIDAL_EAGAIN : 0;
-		w->used = false;
-		e->vmm->used--;
+		/* without room for a transit it stays poked, and is tried again */
+		if (!complete(e, w) && proto_stall(e, w->gfn, w->access) == TIDAL_EAGAIN)
+			w->poked = true;
 	}
 }
 
