@@ -2,7 +2,7 @@
 # sort.sh - the sort guest against sort.
 guest=sort
 bytes=250000
-bytes_vcpu=40000
+bytes_vcpu=70000
 oracle=sort
 tidy=cat
 . "$top_srcdir/tests/oracle/outputs.sh"
