@@ -136,6 +136,8 @@ CELL(on_drop_done)
 		return 0;
 	}
 	t->state = t->after == SIT_UPGRADE ? SIT_ASK : t->after;
+	if (t->state == SIT_BACKOFF)
+		transit_timer(e->transits, t, e->now); /* there is news of the owner: ask it */
 	return 0;
 }
 

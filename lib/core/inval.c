@@ -146,6 +146,7 @@ int proto_no_copy(struct engine *e, const struct wire_invalidate *m)
 
 void proto_drop(struct engine *e, struct transit *t, const struct page *page, uint8_t after)
 {
+	transit_timer(e->transits, t, TIDAL_NEVER); /* from now on it is the host's */
 	t->drop_due = false;
 	t->after = after;
 	proto_unmap(e, t, page, SIT_DROPPING, false);
