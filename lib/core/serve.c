@@ -302,8 +302,8 @@ static void serve_pinned(struct engine *e, struct transit **t, const struct wire
 {
 	if (r->flags & WIRE_PIN_BOUND)
 		proto_refuse(e, r, REFUSE_CONFLICT);
-	else if (r->flags & WIRE_MOVABLE && vcpus_may_promise(e->vcpus))
-		invite(e, t, r, REFUSE_PINNED);
+	else if (r->vcpu != TIDAL_VCPU_NONE && vcpus_may_promise(e->vcpus))
+		invite(e, t, r, REFUSE_PINNED); /* even if it has moved, or fetches code */
 	else if (occupy(e, t, r))
 		proto_queue(e, *t, r);
 }
@@ -371,7 +371,11 @@ CELL(on_request_held)
 		return TIDAL_EPROTO;
 	if (!page_is_owned(&o->page))
 		return on_request_forward(e, o);
-	if (engine_pinned(e, o->gfn) || !overrides(e, t, r)) {
+	if (engine_pinned(e, o->gfn)) {
+		serve_pinned(e, &t, r);
+		return 0;
+	}
+	if (!overrides(e, t, r)) {
 		proto_queue(e, t, r);
 		return 0;
 	}

@@ -341,6 +341,16 @@ CELL(on_held_timer)
 
 /* ---- nothing under way any more ---- */
 
+/* The page can't leave: whose vCPU can come instead is told so. */
+static void settle_pinned(struct engine *e, struct transit *t)
+{
+	struct wire_request r;
+
+	for (uint32_t n = transit_queued(e->transits, t); n > 0; n--)
+		if (transit_dequeue(e->transits, t, &r))
+			proto_serve(e, &t, &r);
+}
+
 void proto_settle(struct engine *e, struct transit *t)
 {
 	struct page page;
@@ -368,7 +378,9 @@ void proto_settle(struct engine *e, struct transit *t)
 		engine_page(e, gfn, &page);
 	}
 	if (t->queue)
-		return; /* pinned: they wait for the pin to go */
+		settle_pinned(e, t);
+	if (t->queue)
+		return; /* they wait for the pin to go */
 	t->server = TIDAL_NODE_NONE; /* whoever still waits wants more than came: it stalls again */
 	proto_wake(e, t, gfn);
 	transits_end(e->transits, t);

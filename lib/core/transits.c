@@ -165,6 +165,15 @@ bool transit_dequeue(struct transits *ts, struct transit *t, struct wire_request
 	return true;
 }
 
+uint32_t transit_queued(const struct transits *ts, const struct transit *t)
+{
+	uint32_t count = 0;
+
+	for (uint32_t n = t->queue; n; n = queued_of(ts)[n - 1].next)
+		count++;
+	return count;
+}
+
 /* A binary heap by time, then by gfn, so that equal times have one order everywhere. */
 static bool rings_before(const struct transit *a, const struct transit *b)
 {

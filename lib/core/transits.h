@@ -122,6 +122,8 @@ struct transit *transit_at(const struct transits *ts, uint32_t number);
 bool transit_queue(struct transits *ts, struct transit *t, const struct wire_request *r);
 /* Take the next: the longest starving if any starves, else the first. false: empty. */
 bool transit_dequeue(struct transits *ts, struct transit *t, struct wire_request *r);
+/* How many are in it. */
+uint32_t transit_queued(const struct transits *ts, const struct transit *t);
 
 /* Set (TIDAL_NEVER: clear) the timer; and the transit whose timer rings first, if it is due. */
 void transit_timer(struct transits *ts, struct transit *t, tidal_time when);

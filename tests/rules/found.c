@@ -9,6 +9,32 @@
 #include "core/transits.h"
 #include "story.h"
 
+#define RANGE 512
+#define G (2 * RANGE - 1) /* the last page of node 1; the next one is node 2's */
+
+static void spread_memory(struct tidal_vmap *map, void *arg)
+{
+	(void)arg;
+	map->memory_runs = 3;
+	for (unsigned n = 0; n < 3; n++)
+		map->memory[n] = (struct tidal_vmap_memory){ n * RANGE, RANGE, (tidal_nodeid)n };
+}
+
+static void open_spread(struct story *s, const struct tidal_policy_ops *policy)
+{
+	story_open(s, &(struct world_config){ .policy = policy, .place = spread_memory,
+					      .pages = 3 * RANGE });
+}
+
+static void pin(struct story *s, unsigned node, tidal_gfn gfn)
+{
+	unsigned before = world_completed(s->w, node);
+
+	story_command(s, node, (struct tidal_ev_command){ .command = TIDAL_CMD_PIN, .gfn = gfn });
+	story_pass(s, 1 * MS);
+	assert_int_equal(world_completed(s->w, node), before + 1);
+}
+
 /*
  * A copy is invalidated while its node backs off from upgrading it, and the timer rings before
  * the host has unmapped it. Broken in proto_drop() or on_drop_done(): the timer left as it is.
@@ -40,10 +66,92 @@ static void found_timer_while_copy_is_dropped(void **state)
 	story_close(&s);
 }
 
+/*
+ * A request waits while the page is mapped for a pin. The pin comes first. Broken in
+ * proto_wake(): completed at the end of the push, when the page is leaving already.
+ */
+static void found_pin_before_those_who_wait(void **state)
+{
+	struct story s;
+
+	(void)state;
+	open_spread(&s, tidal_policy_page());
+	story_do(&s, 1, TIDAL_WRITE, G - 1); /* or the range would move as an extent */
+	world_stop_host(s.w, 1, true);
+	story_command(&s, 1, (struct tidal_ev_command){ .command = TIDAL_CMD_PIN, .gfn = G });
+	story_tell(&s, 0, TIDAL_WRITE, G);
+	story_touch(&s, 2, TIDAL_WRITE, G);
+	story_pass(&s, 100 * US);
+	world_stop_host(s.w, 1, false);
+	story_pass(&s, 5 * MS);
+	assert_int_equal(world_completed(s.w, 1), 1);
+	assert_int_equal(story_page(&s, 1, G).state, TIDAL_PAGE_EXCLUSIVE);
+	assert_int_equal(world_mapping(s.w, 1, G), TIDAL_PROT_RW);
+	assert_int_equal(world_completed(s.w, 2), 0);
+	assert_true(story_finish(&s, 0, 5 * MS)); /* its vCPU comes */
+	assert_int_equal(world_where(s.w, 0), 1);
+	story_command(&s, 1, (struct tidal_ev_command){ .command = TIDAL_CMD_UNPIN, .gfn = G });
+	story_pass(&s, 5 * MS);
+	assert_int_equal(world_completed(s.w, 2), 1);
+	story_close(&s);
+}
+
+/* Somebody who can't move waits for the pin; whoever can need not. Broken in on_request_held(): queued. */
+static void found_pin_with_a_queue_attracts(void **state)
+{
+	struct story s;
+
+	(void)state;
+	open_spread(&s, tidal_policy_page());
+	pin(&s, 2, G + 1);
+	story_touch(&s, 1, TIDAL_WRITE, G + 1);
+	story_pass(&s, 1 * MS);
+	story_tell(&s, 0, TIDAL_WRITE, G + 1);
+	assert_true(story_finish(&s, 0, 5 * MS));
+	assert_int_equal(world_where(s.w, 0), 2);
+	story_close(&s);
+}
+
+/*
+ * A vCPU has moved for one page of an instruction, and the other one is pinned elsewhere: it moves
+ * once more. Broken in serve_pinned(): looks at WIRE_MOVABLE.
+ */
+static void found_pin_attracts_who_has_moved(void **state)
+{
+	struct story s;
+
+	(void)state;
+	open_spread(&s, tidal_policy_vcpu());
+	story_do(&s, 1, TIDAL_WRITE, G);
+	pin(&s, 2, G + 1);
+	story_tell_crossing(&s, 0, TIDAL_WRITE, G);
+	assert_true(story_finish(&s, 0, 10 * MS));
+	assert_int_equal(world_where(s.w, 0), 2);
+	story_close(&s);
+}
+
+/* The same for code in a pinned page, under any policy. */
+static void found_pin_attracts_fetches(void **state)
+{
+	struct story s;
+
+	(void)state;
+	open_spread(&s, tidal_policy_page());
+	pin(&s, 2, G + 1);
+	story_tell(&s, 0, TIDAL_EXEC, G + 1);
+	assert_true(story_finish(&s, 0, 5 * MS));
+	assert_int_equal(world_where(s.w, 0), 2);
+	story_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found_timer_while_copy_is_dropped),
+		cmocka_unit_test(found_pin_before_those_who_wait),
+		cmocka_unit_test(found_pin_with_a_queue_attracts),
+		cmocka_unit_test(found_pin_attracts_who_has_moved),
+		cmocka_unit_test(found_pin_attracts_fetches),
 	};
 
 	return cmocka_run_group_tests_name("found", tests, NULL, NULL);
