@@ -33,7 +33,8 @@ void policy_compile(struct policy_tables *t, const struct tidal_weights *w);
  * are halved every HOT_DECAY write stalls, so that old fame fades.
  *
  * Zero is an empty table; without padding, so that its bytes can be hashed. Of two that
- * are equally weak the one further down is worn, so equal histories give equal tables.
+ * are equally weak the one further down is worn, so equal histories give equal tables. A byte
+ * of each page's hash (0: no page) lets eight be compared at a time.
  */
 #define HOT_PAGES 64
 #define HOT_MIN 8 /* write stalls before a page counts as hot */
@@ -41,6 +42,7 @@ void policy_compile(struct policy_tables *t, const struct tidal_weights *w);
 struct hot {
 	tidal_gfn gfn[HOT_PAGES]; /* page i < used */
 	uint32_t count[HOT_PAGES];
+	uint8_t tag[HOT_PAGES];
 	uint32_t used;
 	uint32_t since; /* write stalls since the last halving */
 };

@@ -2,14 +2,42 @@
 /* The table of frequently updated pages. */
 #include "policy.h"
 
+#include "le.h"
+
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
+static uint8_t tag_of(tidal_gfn gfn)
+{
+	uint8_t tag = (uint8_t)(gfn * 0x9e3779b97f4a7c15u >> 56);
+
+	return tag ? tag : 1;
+}
+
 /* Index of a page, or h->used. */
 static uint32_t find(const struct hot *h, tidal_gfn gfn)
 {
-	uint32_t i = 0;
+	uint64_t pattern = tag_of(gfn) * EACH_BYTE;
 
-	while (i < h->used && h->gfn[i] != gfn)
-		i++;
-	return i;
+	for (uint32_t i = 0; i < h->used; i += 8) {
+		uint64_t differ = le_get64(&h->tag[i]) ^ pattern;
+		/* the high bit of every byte that is zero, and perhaps of some above one */
+		uint64_t same = (differ - EACH_BYTE) & ~differ & EACH_BYTE << 7;
+
+		for (; same; same &= same - 1) {
+			uint32_t at = i + (uint32_t)__builtin_ctzll(same) / 8;
+
+			if (h->gfn[at] == gfn && at < h->used)
+				return at;
+		}
+	}
+	return h->used;
+}
+
+static void set(struct hot *h, uint32_t i, tidal_gfn gfn, uint32_t count)
+{
+	h->gfn[i] = gfn;
+	h->count[i] = count;
+	h->tag[i] = count ? tag_of(gfn) : 0;
 }
 
 /* Halve all counts, and keep what is left of them. */
@@ -20,13 +48,10 @@ static void decay(struct hot *h)
 	for (uint32_t i = 0; i < h->used; i++) {
 		if (h->count[i] < 2)
 			continue;
-		h->gfn[kept] = h->gfn[i];
-		h->count[kept++] = h->count[i] / 2;
+		set(h, kept++, h->gfn[i], h->count[i] / 2);
 	}
-	for (uint32_t i = kept; i < h->used; i++) {
-		h->gfn[i] = 0;
-		h->count[i] = 0;
-	}
+	for (uint32_t i = kept; i < h->used; i++)
+		set(h, i, 0, 0);
 	h->used = kept;
 	h->since = 0;
 }
@@ -34,15 +59,17 @@ static void decay(struct hot *h)
 /* A page that is not in the full table stalled. */
 static void wear(struct hot *h, tidal_gfn gfn)
 {
-	uint32_t weakest = 0;
+	uint32_t weakest, least = UINT32_MAX;
 
-	for (uint32_t i = 1; i < HOT_PAGES; i++)
-		if (h->count[i] <= h->count[weakest])
-			weakest = i;
-	if (--h->count[weakest] > 0)
-		return;
-	h->gfn[weakest] = gfn;
-	h->count[weakest] = 1;
+	/* counts are less than 2 * HOT_DECAY: count and place in one number, further down is less */
+	for (uint32_t i = 0; i < HOT_PAGES; i++) {
+		uint32_t rank = h->count[i] * HOT_PAGES + (HOT_PAGES - 1 - i);
+
+		least = rank < least ? rank : least;
+	}
+	weakest = HOT_PAGES - 1 - least % HOT_PAGES;
+	if (--h->count[weakest] == 0)
+		set(h, weakest, gfn, 1);
 }
 
 void hot_write_stall(struct hot *h, tidal_gfn gfn)
@@ -52,8 +79,7 @@ void hot_write_stall(struct hot *h, tidal_gfn gfn)
 	if (i < h->used) {
 		h->count[i]++;
 	} else if (i < HOT_PAGES) {
-		h->gfn[i] = gfn;
-		h->count[i] = 1;
+		set(h, i, gfn, 1);
 		h->used++;
 	} else {
 		wear(h, gfn);

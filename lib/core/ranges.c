@@ -53,8 +53,13 @@ static bool find(const struct ranges *r, uint64_t range, struct entry *e, uint32
 		*order = 0;
 		return true;
 	}
-	for (uint32_t k = 1; k <= TIDAL_ORDER_MAX; k++) {
-		if (r->of_order[k] && table_get(&r->table, key_of(align(range, k), k), e)) {
+	for (uint32_t left = r->orders & ~1u; left; left &= left - 1) {
+		uint32_t k = (uint32_t)__builtin_ctz(left);
+		uint64_t first = align(range, k);
+
+		if (r->of_order[k] == 1 && r->xor_of[k] != first)
+			continue; /* most often there is just one, on the way to a range in use */
+		if (table_get(&r->table, key_of(first, k), e)) {
 			*order = k;
 			return true;
 		}
@@ -76,13 +81,24 @@ bool ranges_has(const struct ranges *r, tidal_gfn gfn, uint64_t *epoch, bool *un
 	return true;
 }
 
+/* An untouched extent comes (1) or goes (-1). */
+static void count(struct ranges *r, uint64_t first, uint32_t order, int by)
+{
+	r->of_order[order] += (uint32_t)by;
+	r->xor_of[order] ^= first;
+	if (r->of_order[order])
+		r->orders |= 1u << order;
+	else
+		r->orders &= ~(1u << order);
+}
+
 static void put(struct ranges *r, uint64_t first, uint32_t order, uint64_t epoch)
 {
 	struct entry e = { .a = key_of(first, order), .b = epoch };
 	bool stored = table_put(&r->table, &e);
 
 	ASSERT(stored);
-	r->of_order[order]++;
+	count(r, first, order, 1);
 }
 
 bool ranges_add(struct ranges *r, const struct extent *e)
@@ -101,7 +117,7 @@ bool ranges_add(struct ranges *r, const struct extent *e)
 static void carve(struct ranges *r, uint64_t range, uint32_t from, uint32_t order, uint64_t epoch)
 {
 	table_del(&r->table, key_of(align(range, from), from));
-	r->of_order[from]--;
+	count(r, align(range, from), from, -1);
 	for (uint32_t k = from; k > order; k--) {
 		uint64_t half = align(range, k - 1);
 

@@ -28,6 +28,8 @@ struct ranges {
 	rel masks;
 	uint32_t masks_size, masks_used;
 	uint32_t of_order[TIDAL_ORDER_MAX + 1]; /* untouched extents of each order */
+	uint32_t orders;			/* bit k: of_order[k] != 0 */
+	uint64_t xor_of[TIDAL_ORDER_MAX + 1];	/* of their first ranges: if there is one, its */
 };
 
 struct extent {

@@ -46,6 +46,8 @@ void table_init(struct table *t, struct arena *a, uint32_t limit, uint32_t key_b
 	t->key_bits = key_bits;
 }
 
+#define SHORT 4 /* searches of so many steps end sooner than another hash is worked out */
+
 /* The slot of a key, or -1. An entry nearer to its home than we would be ends the search. */
 static int64_t find(const struct table *t, uint64_t key)
 {
@@ -57,7 +59,7 @@ static int64_t find(const struct table *t, uint64_t key)
 
 		if (there == key)
 			return i;
-		if (there == 0 || distance(t, i, there) < d)
+		if (there == 0 || (d >= SHORT && distance(t, i, there) < d))
 			return -1;
 	}
 	return -1;

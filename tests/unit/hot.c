@@ -95,13 +95,14 @@ static void test_bytes_are_the_state(void **state)
 	struct hot h = { 0 };
 
 	(void)state;
-	assert_int_equal(sizeof(h), HOT_PAGES * (sizeof(tidal_gfn) + sizeof(uint32_t)) + 8);
+	assert_int_equal(sizeof(h), HOT_PAGES * (sizeof(tidal_gfn) + sizeof(uint32_t) + 1) + 8);
 	for (tidal_gfn g = 0; g < HOT_PAGES; g++)
 		stall(&h, g, 1);
 	stall(&h, 3, HOT_DECAY - HOT_PAGES);
 	assert_int_equal(h.used, 1);
 	h.count[0] = h.used = 0;
 	h.gfn[0] = 0;
+	h.tag[0] = 0;
 	assert_memory_equal(&h, &(struct hot){ 0 }, sizeof(h));
 }
 
