@@ -6,6 +6,19 @@
 #include "le.h"
 #include "link.h"
 
+static void wr_epoch(struct wr *w, uint64_t epoch)
+{
+	wr_u64(w, epoch);
+}
+
+static uint64_t rd_epoch(struct rd *r)
+{
+	uint64_t epoch = rd_u64(r);
+
+	r->bad |= epoch > EPOCH_MASK;
+	return epoch;
+}
+
 #define PUT(type, field) wr_##type(&w, m->field);
 #define GET(type, field) m->field = rd_##type(&r);
 

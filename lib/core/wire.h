@@ -33,35 +33,35 @@
 	F(u8, pingpong)
 
 /* A read-only copy; payload: the page, unless WIRE_IS_ZERO. */
-#define WIRE_COPY(F) F(u64, gfn) F(u64, epoch) F(u32, id) F(u8, flags) F(u8, hops)
+#define WIRE_COPY(F) F(u64, gfn) F(epoch, epoch) F(u32, id) F(u8, flags) F(u8, hops)
 
 /* The page is yours at `epoch`, once every node in `copies` has acknowledged. */
 #define WIRE_OWN(F)                                                                           \
-	F(u64, gfn) F(u64, epoch) F(u64, copies) F(u32, id) F(u8, flags) F(u8, hops)
+	F(u64, gfn) F(epoch, epoch) F(u64, copies) F(u32, id) F(u8, flags) F(u8, hops)
 
 /* All of this dormant extent is yours. */
 #define WIRE_EXTENT(F)                                                                        \
-	F(u64, gfn) F(u64, first) F(u64, epoch) F(u32, id) F(u8, order) F(u8, hops)
+	F(u64, gfn) F(u64, first) F(epoch, epoch) F(u32, id) F(u8, order) F(u8, hops)
 
 /* Not now, or not so. owner, epoch: a hint. */
 #define WIRE_REFUSE(F)                                                                        \
-	F(u64, gfn) F(u64, epoch) F(u32, id) F(u16, owner) F(u8, reason) F(u8, hops)
+	F(u64, gfn) F(epoch, epoch) F(u32, id) F(u16, owner) F(u8, reason) F(u8, hops)
 
 /* Drop your copy; the owner at `epoch` is `owner`: acknowledge to it. */
-#define WIRE_INVALIDATE(F) F(u64, gfn) F(u64, epoch) F(u16, owner)
-#define WIRE_INVALIDATED(F) F(u64, gfn) F(u64, epoch)
+#define WIRE_INVALIDATE(F) F(u64, gfn) F(epoch, epoch) F(u16, owner)
+#define WIRE_INVALIDATED(F) F(u64, gfn) F(epoch, epoch)
 
 /* To a home: the owner of a page (order WIRE_ORDER_PAGE) or of an extent. */
-#define WIRE_OWNER(F) F(u64, gfn) F(u64, epoch) F(u16, owner) F(u8, order)
+#define WIRE_OWNER(F) F(u64, gfn) F(epoch, epoch) F(u16, owner) F(u8, order)
 
 /* Who owns this page? Only the owner answers. */
 #define WIRE_FIND(F) F(u64, gfn)
-#define WIRE_FOUND(F) F(u64, gfn) F(u64, epoch)
+#define WIRE_FOUND(F) F(u64, gfn) F(epoch, epoch)
 
 /* May I give you this page? Yes promises a frame. */
 #define WIRE_OFFER(F) F(u64, gfn)
 #define WIRE_ANSWER(F) F(u64, gfn) F(u8, yes)
-#define WIRE_GIVE(F) F(u64, gfn) F(u64, epoch) F(u64, copies) F(u8, flags)
+#define WIRE_GIVE(F) F(u64, gfn) F(epoch, epoch) F(u64, copies) F(u8, flags)
 
 /* May this vCPU come? Yes promises a slot, to be used or cancelled. */
 #define WIRE_MOVE_ASK(F) F(u64, epoch) F(u16, vcpu)
@@ -124,6 +124,7 @@ typedef uint8_t wire_u8;
 typedef uint16_t wire_u16;
 typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
+typedef uint64_t wire_epoch; /* of a page: a u64 on the wire, below 2^40 or not a message */
 
 #define WIRE_FIELD(type, name) wire_##type name;
 #define WIRE_STRUCT(number, NAME, name, class) struct wire_##name { WIRE_##NAME(WIRE_FIELD) };

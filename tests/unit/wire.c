@@ -15,7 +15,12 @@ static uint64_t field(uint64_t *random)
 	return pick == 0 ? 0 : pick == 1 ? UINT64_MAX : random_below(random, UINT64_MAX);
 }
 
-#define FILL(type, name) m->name = (wire_##type)field(random);
+#define LIMIT_u8 UINT8_MAX
+#define LIMIT_u16 UINT16_MAX
+#define LIMIT_u32 UINT32_MAX
+#define LIMIT_u64 UINT64_MAX
+#define LIMIT_epoch EPOCH_MASK
+#define FILL(type, name) m->name = (wire_##type)(field(random) & LIMIT_##type);
 #define SAME(type, name) assert_int_equal(a->name, b->name);
 #define SIZE(type, name) +sizeof(wire_##type)
 #define MESSAGE_HELPERS(number, NAME, lower, class)                                           \
@@ -117,6 +122,21 @@ static void test_garbage(void **state)
 	assert_true(decoded > 100);
 }
 
+/* An epoch of more than 40 bits would spill into what is kept beside it. */
+static void test_epochs_are_bounded(void **state)
+{
+	struct wire m = { .kind = MSG_GIVE, .u.give = { .epoch = EPOCH_MASK } };
+	uint8_t bytes[LINK_BODY_MAX];
+
+	(void)state;
+	assert_true(decode(&m, bytes, wire_encode(&m, bytes)));
+	m.u.give.epoch = EPOCH_MASK + 1;
+	assert_false(decode(&m, bytes, wire_encode(&m, bytes)));
+	m.kind = MSG_MOVE_ASK; /* those of vCPUs just count */
+	m.u.move_ask = (struct wire_move_ask){ .epoch = UINT64_MAX };
+	assert_true(decode(&m, bytes, wire_encode(&m, bytes)));
+}
+
 static void test_names_and_classes(void **state)
 {
 	(void)state;
@@ -138,6 +158,7 @@ int main(void)
 		WIRE_MESSAGES(UNIT_TEST)
 		cmocka_unit_test(test_bytes_of_a_message),
 		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_epochs_are_bounded),
 		cmocka_unit_test(test_names_and_classes),
 	};
 
