@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Every installed program has a manual page, with the options that its --help has, and no others.
+# Every installed program has a manual page, with the options that its --help has, and no others;
+# libtidal(3) names every public header.
 cd "${top_builddir:?}" || exit 99
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
@@ -22,5 +23,11 @@ for program in ${programs:?}; do
 		status=1
 	}
 	echo "$program: $(wc -l < "$work/options") options"
+done
+for header in ${public_headers:?}; do
+	grep -qE "^\.(It )?In ${header#include/}( |\$)" "$top_srcdir/man/libtidal.3" || {
+		echo "libtidal.3 says nothing of <${header#include/}>"
+		status=1
+	}
 done
 exit $status
