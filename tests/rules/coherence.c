@@ -239,14 +239,23 @@ static void rule_08_owner_writes_dormant_page(void **state)
 	story_close(&s);
 }
 
-/* A node that has mapped zeroes writes: it becomes the owner, and the others' mappings go. */
+/*
+ * A node that has mapped zeroes writes: it becomes the owner, and the others' mappings go first.
+ * Broken in depart(): the grant doesn't name the copies.
+ */
 static void rule_08_sharer_writes_dormant_page(void **state)
 {
 	struct story s;
 
 	(void)state;
 	share_zeroes(&s);
-	story_do(&s, 1, TIDAL_WRITE, G);
+	story_wire(&s, MSG_INVALIDATED, 2, 1, WORLD_HOLD);
+	story_tell(&s, 1, TIDAL_WRITE, G);
+	story_pass(&s, 100 * US);
+	assert_int_equal(story_page(&s, 1, G).state, TIDAL_PAGE_DORMANT); /* it has come */
+	assert_int_equal(world_mapping(s.w, 1, G), TIDAL_PROT_R);
+	story_mend(&s);
+	assert_true(story_finish(&s, 1, 1 * MS));
 	assert_int_equal(s.last[MSG_OWN].u.own.flags & (WIRE_NO_DATA | WIRE_IS_ZERO), WIRE_IS_ZERO);
 	assert_int_equal(story_page(&s, 1, G).state, TIDAL_PAGE_EXCLUSIVE);
 	assert_int_equal(world_mapping(s.w, 2, G), 0);

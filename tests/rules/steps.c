@@ -133,7 +133,10 @@ static void rule_14_one_move_per_instruction(void **state)
 	story_close(&s);
 }
 
-/* Code is copied to where it runs, whatever the policy. Broken in decide() and in always_vcpu(): no look at EXEC. */
+/*
+ * Code is copied to where it runs, whatever the policy. Broken in decide(), would_rather_have_vcpu() and
+ * must_fetch(), all three: no look at TIDAL_EXEC.
+ */
 static void rule_15_code_replicates(void **state)
 {
 	const struct tidal_policy_ops *policies[] = { tidal_policy_cost(), tidal_policy_page(),
@@ -216,11 +219,11 @@ static void rule_16_full_pod(void **state)
 	story_pass(&s, 50 * MS);
 	assert_true(world_reports(s.w, TIDAL_REPORT_POD_FULL) >= 1);
 	for (unsigned n = 0; n < 3; n++)
-		for (unsigned i = 0; i < 4; i++)
+		for (unsigned i = 0; i < 16; i++)
 			story_touch(&s, n, TIDAL_READ, (n + 1) % 3 * RANGE + i);
 	story_pass(&s, 50 * MS);
 	for (unsigned n = 0; n < 3; n++)
-		assert_int_equal(world_completed(s.w, n), 4);
+		assert_int_equal(world_completed(s.w, n), 16);
 	story_close(&s);
 }
 
