@@ -43,6 +43,8 @@ static inline bool actq_take(struct actq *q, struct tidal_action *a)
 		return false;
 	*a = q->ring[q->head % ACTQ_SIZE];
 	q->head++;
+	if (q->head == q->tail)
+		q->head = q->tail = 0; /* an empty ring begins where it is warm */
 	return true;
 }
 

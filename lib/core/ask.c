@@ -143,9 +143,12 @@ void proto_ask(struct engine *e, struct transit *t, const struct page *page)
 		r->held_epoch = page->epoch + 1;
 	if (!ranges_room(e->ranges, e->frames->promised + 1))
 		r->flags |= WIRE_NO_EXTENT;
-	hop = route_next(e, r);
+	hop = route_next(e, r, hint);
 	t->vcpu = r->vcpu;
 	t->known = hint.node == TIDAL_NODE_NONE ? 0 : hint.epoch + 1;
+	if (page->state == TIDAL_PAGE_SECONDARY &&
+	    (t->known == 0 || epoch_newer(page->epoch, hint.epoch)))
+		t->known = page->epoch + 1; /* the cache of hints has lost it, the copy has not */
 	if (hop.node == TIDAL_NODE_NONE) {
 		back_off(e, t);
 		return;

@@ -90,10 +90,11 @@ static void piece(const struct tidal_vmap *map, uint32_t i, struct wire_map *m)
 void boot_tell(struct engine *e)
 {
 	struct guest *g = e->guest;
-	struct wire m = { .kind = MSG_MAP };
+	struct wire m;
 
-	if (e->self != 0)
+	if (e->self != 0 || g->told_node == e->nodes)
 		return;
+	m = (struct wire){ .kind = MSG_MAP };
 	while (g->told_node < e->nodes && link_room(e->link, LINK_REQUEST, 1)) {
 		piece(&g->map, g->told_piece, &m.u.map);
 		m.u.map.total = (uint8_t)g->total;

@@ -269,9 +269,9 @@ int tidal_core_pull(struct tidal_core *core, struct tidal_action *action)
 {
 	struct engine e;
 
-	core_engine(core, core->now, &e);
-	if (actq_take(e.actq, action))
+	if (actq_take(&core->actq, action))
 		return 1;
+	core_engine(core, core->now, &e);
 	core_settled(&e);
 	return actq_take(e.actq, action) || pull_post(&e, action) || pull_send(&e, action) ||
 	       pull_stop(&e, core, action) || pull_run(&e, action) || pull_zero(&e, action);

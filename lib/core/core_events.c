@@ -24,18 +24,6 @@ static void count_stall(struct engine *e, uint16_t access)
 		e->stats->stalls_read++;
 }
 
-/* The page table of a write stall on somebody else's page counts towards being hot. */
-static void note_hot(struct engine *e, tidal_gfn gfn, uint16_t access)
-{
-	struct page page;
-
-	if (access != TIDAL_WRITE)
-		return;
-	engine_page(e, gfn, &page);
-	if (!page_is_owned(&page))
-		hot_write_stall(e->hot, gfn);
-}
-
 static bool can_begin(const struct engine *e, tidal_gfn gfn)
 {
 	return transits_room_local(e->transits) || transits_find(e->transits, gfn);
@@ -80,12 +68,11 @@ static int stall_vcpu(struct engine *e, const struct tidal_ev_stall *s)
 	if (!memory)
 		return devices_stall(e, s) == 0 ? 0 : bad_stall(e, s);
 	count_stall(e, s->access);
-	note_hot(e, gfn, s->access);
 	vcpu->state = TIDAL_VCPU_STALLED;
 	vcpu_stalled(vcpu, e->now, gfn, (uint8_t)s->access,
 		     e->params->flags & TIDAL_PARAM_RETIRE_EVENTS);
 	sched_wait(e->sched, s->vcpu, SCHED_WAIT_PAGE, gfn);
-	return proto_stall(e, gfn, (uint8_t)s->access);
+	return proto_stall(e, gfn, (uint8_t)s->access, true);
 }
 
 static int stall_vmm(struct engine *e, tidal_gfn gfn, uint8_t access, uint32_t requester, bool pin)
@@ -105,7 +92,7 @@ static int stall_vmm(struct engine *e, tidal_gfn gfn, uint8_t access, uint32_t r
 	}
 	e->vmm->used++;
 	e->stats->stalls_vmm++;
-	return proto_stall(e, gfn, access);
+	return proto_stall(e, gfn, access, false);
 }
 
 EVENT(on_stall_event)

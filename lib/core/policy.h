@@ -43,7 +43,8 @@ struct hot {
 	tidal_gfn gfn[HOT_PAGES]; /* page i < used */
 	uint32_t count[HOT_PAGES];
 	uint8_t tag[HOT_PAGES];
-	uint32_t used;
+	uint16_t used;
+	uint16_t weakest; /* place of the entry to be worn + 1; 0: to be searched */
 	uint32_t since; /* write stalls since the last halving */
 };
 void hot_write_stall(struct hot *h, tidal_gfn gfn);

@@ -52,24 +52,32 @@ static void decay(struct hot *h)
 	}
 	for (uint32_t i = kept; i < h->used; i++)
 		set(h, i, 0, 0);
-	h->used = kept;
+	h->used = (uint16_t)kept;
 	h->since = 0;
+	h->weakest = 0;
 }
 
-/* A page that is not in the full table stalled. */
+static uint32_t find_weakest(const struct hot *h)
+{
+	uint32_t weakest = 0;
+
+	for (uint32_t i = 1; i < HOT_PAGES; i++)
+		if (h->count[i] <= h->count[weakest])
+			weakest = i;
+	return weakest;
+}
+
+/* A page that is not in the full table stalled. Until its own count grows, or all are halved, the
+ * weakest stays the weakest. */
 static void wear(struct hot *h, tidal_gfn gfn)
 {
-	uint32_t weakest, least = UINT32_MAX;
+	uint32_t i;
 
-	/* counts are less than 2 * HOT_DECAY: count and place in one number, further down is less */
-	for (uint32_t i = 0; i < HOT_PAGES; i++) {
-		uint32_t rank = h->count[i] * HOT_PAGES + (HOT_PAGES - 1 - i);
-
-		least = rank < least ? rank : least;
-	}
-	weakest = HOT_PAGES - 1 - least % HOT_PAGES;
-	if (--h->count[weakest] == 0)
-		set(h, weakest, gfn, 1);
+	if (!h->weakest)
+		h->weakest = (uint16_t)(find_weakest(h) + 1);
+	i = h->weakest - 1u;
+	if (--h->count[i] == 0)
+		set(h, i, gfn, 1);
 }
 
 void hot_write_stall(struct hot *h, tidal_gfn gfn)
@@ -78,6 +86,8 @@ void hot_write_stall(struct hot *h, tidal_gfn gfn)
 
 	if (i < h->used) {
 		h->count[i]++;
+		if (i + 1 == h->weakest)
+			h->weakest = 0;
 	} else if (i < HOT_PAGES) {
 		set(h, i, gfn, 1);
 		h->used++;

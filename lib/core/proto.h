@@ -43,6 +43,7 @@ struct occasion {
 	tidal_nodeid from;
 	tidal_frame payload; /* the page that came; whoever keeps it sets NONE */
 	const struct tidal_ev_host_done *done;
+	bool hot; /* a write stall that counts towards being hot, if the page is somebody else's */
 };
 
 /*
@@ -79,7 +80,7 @@ void proto_unhold(struct engine *e, struct transit *t);
 /* stall.c: all holds for this vCPU are over. */
 void proto_release(struct engine *e, tidal_vcpuid v);
 /* stall.c: a vCPU or VMM thread stalled; it is in the event table already. */
-int proto_stall(struct engine *e, tidal_gfn gfn, uint8_t access);
+int proto_stall(struct engine *e, tidal_gfn gfn, uint8_t access, bool vcpu);
 /* stall.c: VMM threads whose page came: complete them or stall again. */
 void proto_poked(struct engine *e);
 /* stall.c: are there any left? Then a tick is due at once. */

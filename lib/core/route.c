@@ -38,9 +38,9 @@ static struct hop by_record(const struct engine *e, const struct wire_request *r
 			     true };
 }
 
-struct hop route_next(const struct engine *e, const struct wire_request *r)
+struct hop route_next(const struct engine *e, const struct wire_request *r,
+		      struct whereabouts hint)
 {
-	struct whereabouts hint = owners_hinted(e->owners, r->gfn);
 	tidal_nodeid home = owners_home(e->owners, r->gfn);
 	bool asked = r->flags & WIRE_VIA_HOME;
 	struct hop by_hint = { hint.node, hint.epoch + 1, asked };

@@ -19,6 +19,7 @@ struct hop {
 };
 
 /* Also for a request that starts here (r->node is this node, lead 0). */
-struct hop route_next(const struct engine *e, const struct wire_request *r);
+struct hop route_next(const struct engine *e, const struct wire_request *r,
+		      struct whereabouts hint);
 
 #endif

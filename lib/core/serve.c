@@ -27,7 +27,7 @@ void proto_refuse(struct engine *e, const struct wire_request *r, uint8_t reason
 void proto_forward(struct engine *e, const struct wire_request *r)
 {
 	struct wire m = { .kind = MSG_REQUEST, .u.request = *r };
-	struct hop hop = route_next(e, r);
+	struct hop hop = route_next(e, r, owners_hinted(e->owners, r->gfn));
 
 	if (hop.node == TIDAL_NODE_NONE || r->hops >= ROUTE_HOPS) {
 		proto_refuse(e, r, REFUSE_AGAIN);

@@ -29,15 +29,24 @@ static uint8_t strongest(const struct engine *e, tidal_gfn gfn)
 	return want;
 }
 
-int proto_stall(struct engine *e, tidal_gfn gfn, uint8_t access)
+int proto_stall(struct engine *e, tidal_gfn gfn, uint8_t access, bool vcpu)
 {
 	static const uint8_t happening[] = {
 		[TIDAL_READ] = HAP_READ, [TIDAL_EXEC] = HAP_READ,
 		[TIDAL_WRITE] = HAP_WRITE, [TIDAL_ZERO] = HAP_ZERO,
 	};
-	struct occasion o = { .gfn = gfn, .payload = TIDAL_FRAME_NONE };
+	struct occasion o = { .gfn = gfn, .payload = TIDAL_FRAME_NONE,
+			      .hot = vcpu && access == TIDAL_WRITE };
 
 	return proto_happen(e, happening[access], &o);
+}
+
+static void pursue(struct engine *e, struct transit *t, struct page *page);
+
+static void note_hot(struct engine *e, const struct occasion *o)
+{
+	if (o->hot && !page_is_owned(&o->page))
+		hot_write_stall(e->hot, o->gfn);
 }
 
 /*
@@ -60,9 +69,9 @@ CELL(on_stall)
 {
 	struct transit *t = o->t;
 
+	note_hot(e, o);
 	if (t && t->drop_due)
 		return stall_on_doomed(e, t);
-
 	if (!t) {
 		t = transits_begin(e->transits, o->gfn);
 		if (!t)
@@ -71,14 +80,13 @@ CELL(on_stall)
 	}
 	proto_unhold(e, t); /* whoever it was held for shares it with this one now */
 	t->server = e->self;
-	proto_pursue(e, t);
+	pursue(e, t, &o->page);
 	return 0;
 }
 
 CELL(on_stall_join)
 {
-	(void)e;
-	(void)o; /* it is in the event table already */
+	note_hot(e, o); /* else nothing: it is in the event table already */
 	return 0;
 }
 
@@ -154,6 +162,13 @@ static const want_fn wants[5][4] = {
 				 [TIDAL_WRITE] = want_frame, [TIDAL_ZERO] = want_skip },
 };
 
+static void pursue(struct engine *e, struct transit *t, struct page *page)
+{
+	t->want = strongest(e, t->gfn);
+	/* zeroed in the name of an instruction: that one comes first, whatever else is wanted */
+	wants[page->state][t->decreed ? TIDAL_ZERO : t->want](e, t, page);
+}
+
 void proto_pursue(struct engine *e, struct transit *t)
 {
 	struct page page;
@@ -163,9 +178,7 @@ void proto_pursue(struct engine *e, struct transit *t)
 		return;
 	}
 	engine_page(e, t->gfn, &page);
-	t->want = strongest(e, t->gfn);
-	/* zeroed in the name of an instruction: that one comes first, whatever else is wanted */
-	wants[page.state][t->decreed ? TIDAL_ZERO : t->want](e, t, &page);
+	pursue(e, t, &page);
 }
 
 /* ---- VMM threads ---- */
@@ -399,7 +412,7 @@ void proto_poked(struct engine *e)
 			break;
 		w->poked = false;
 		/* without room for a transit it stays poked, and is tried again */
-		if (!complete(e, w) && proto_stall(e, w->gfn, w->access) == TIDAL_EAGAIN)
+		if (!complete(e, w) && proto_stall(e, w->gfn, w->access, false) == TIDAL_EAGAIN)
 			w->poked = true;
 	}
 }

@@ -38,8 +38,10 @@ uint32_t vcpu_share(const struct vcpu *v, tidal_nodeid node)
 {
 	uint32_t n = 0;
 
-	for (unsigned i = 0; i < v->history_used; i++)
+	for (unsigned i = 0; i < VCPU_HISTORY; i++)
 		n += v->history[i] == node;
+	for (unsigned i = v->history_used; i < VCPU_HISTORY; i++)
+		n -= v->history[i] == node; /* seldom any: the loop above is one of known length */
 	/* of a full history, so that one stall alone says little */
 	return n * 256 / VCPU_HISTORY;
 }
