@@ -89,6 +89,7 @@ CELL(on_frames)
 {
 	struct transit *t = o->t;
 
+	transit_timer(e->transits, t, TIDAL_NEVER); /* of a zeroing that failed: this is the next one */
 	if (t->state == SIT_ROOM) {
 		if (!frames_may_promise(e->frames) ||
 		    !pages_room(e->pages, e->frames->promised + 1))

@@ -119,17 +119,21 @@ static void sweep(struct engine *e)
 		e->capacity->swept += SWEEP_BUDGET - left;
 }
 
+/* Who still waits afterwards goes to the end: those behind may need less, a promise and not a frame. */
 static void let_waiters_go_on(struct engine *e)
 {
-	uint32_t n = e->transits->room_first;
+	struct transits *ts = e->transits;
+	uint32_t most = ts->room_count < ROOM_BUDGET ? ts->room_count : ROOM_BUDGET;
 
-	for (unsigned i = 0; n && i < ROOM_BUDGET; i++) {
-		struct transit *t = transit_at(e->transits, n);
+	for (uint32_t i = 0; ts->room_first && i < most; i++) {
+		struct transit *t = transit_at(ts, ts->room_first);
 		struct occasion o = { .gfn = t->gfn, .payload = TIDAL_FRAME_NONE };
-		uint32_t next = t->room_next;
 
 		proto_happen(e, HAP_FRAMES, &o);
-		n = next;
+		if (transit_at(ts, ts->room_first) == t) {
+			transit_room_leave(ts, t);
+			transit_room_join(ts, t);
+		}
 	}
 }
 
