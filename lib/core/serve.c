@@ -327,8 +327,11 @@ void proto_serve(struct engine *e, struct transit **t, const struct wire_request
 
 static bool is_request_sound(const struct engine *e, const struct wire_request *r)
 {
-	return r->node < e->nodes && r->node != e->self && r->want <= TIDAL_ZERO &&
-	       (r->vcpu == TIDAL_VCPU_NONE || r->vcpu < e->guest->vcpus) && r->hops <= ROUTE_HOPS;
+	bool whose = r->vcpu == TIDAL_VCPU_NONE ? !(r->flags & (WIRE_MOVABLE | WIRE_STARVING))
+						: r->vcpu < e->guest->vcpus;
+
+	return r->node < e->nodes && r->node != e->self && r->want <= TIDAL_ZERO && whose &&
+	       r->hops <= ROUTE_HOPS;
 }
 
 CELL(on_request_serve)

@@ -244,6 +244,39 @@ static void found_timer_of_a_failed_zeroing(void **state)
 	free(a.memory);
 }
 
+/* A peer asks for a page and offers to send a vCPU that is none. Broken in is_request_sound(): no look. */
+static void found_movable_nobody(void **state)
+{
+	const struct link_config config = { .nodes = 2, .self = 1, .incarnation = 1,
+					    .messages = 64, .rto_ns = 1000, .ideal = true };
+	const struct wire m = { .kind = MSG_REQUEST,
+				.u.request = { .node = 1, .id = 1, .vcpu = TIDAL_VCPU_NONE,
+					       .want = TIDAL_WRITE,
+					       .flags = WIRE_MOVABLE | WIRE_WANTS_MOVE } };
+	struct tidal_event event = { .kind = TIDAL_EV_MESSAGE, .u.message = { .from = 1 } };
+	static _Alignas(64) unsigned char memory[1 << 20];
+	struct arena arena = { memory, 0 };
+	struct tidal_stats stats = { 0 };
+	uint8_t body[LINK_BODY_MAX];
+	struct tidal_params p;
+	struct link_out out;
+	struct link *link;
+	struct alone a;
+
+	(void)state;
+	open_alone(&a, &p, 2);
+	pull_alone(&a);
+	link = link_init(&arena, &config);
+	assert_in_range(arena.used, 1, sizeof(memory));
+	link_queue(link, 0, LINK_REQUEST, body, wire_encode(&m, body), NULL, 0);
+	assert_true(link_next(link, 0, &out, &stats));
+	event.u.message.bytes = out.header;
+	event.u.message.len = out.len;
+	assert_int_equal(tidal_core_push(a.core, 1000, &event), 0);
+	assert_int_equal(a.core->vcpus.promised, 0);
+	free(a.memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +287,7 @@ int main(void)
 		cmocka_unit_test(found_pin_attracts_fetches),
 		cmocka_unit_test(found_reads_behind_conversions),
 		cmocka_unit_test(found_timer_of_a_failed_zeroing),
+		cmocka_unit_test(found_movable_nobody),
 	};
 
 	return cmocka_run_group_tests_name("found", tests, NULL, NULL);
