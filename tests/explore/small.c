@@ -102,7 +102,7 @@ static void act_run(struct small *s, unsigned node, const struct tidal_act_vcpu 
 {
 	struct vcpu_model *v = &s->m->host[node].vcpu[a->vcpu];
 
-	for (unsigned n = 0; n < SMALL_NODES; n++)
+	for (unsigned n = 0; n < s->config.nodes; n++)
 		if (s->m->host[n].vcpu[a->vcpu].running)
 			small_violate(s, "a vCPU is run while it runs");
 	if (!v->here)
@@ -222,7 +222,7 @@ static void act(struct small *s, unsigned node, const struct tidal_action *a)
 /* A zeroing instruction takes effect when the core decides that it may be skipped. */
 static void note_skips(struct small *s, unsigned node)
 {
-	for (unsigned v = 0; v < SMALL_VCPUS; v++) {
+	for (unsigned v = 0; v < s->config.vcpus; v++) {
 		const struct vcpu *vcpu = vcpus_at(&s->core[node]->vcpus, (tidal_vcpuid)v);
 
 		if (!vcpu_is_here(vcpu) || vcpu->resume != TIDAL_RESUME_SKIP || s->m->skipping[v])
@@ -237,7 +237,7 @@ static void stay_patient(struct small *s, unsigned node)
 {
 	struct transit *t = transits_find(&s->core[node]->transits, 0);
 
-	for (unsigned v = 0; v < SMALL_VCPUS; v++) {
+	for (unsigned v = 0; v < s->config.vcpus; v++) {
 		struct vcpu *vcpu = vcpus_at(&s->core[node]->vcpus, (tidal_vcpuid)v);
 
 		if (vcpu->stalls > 1)
@@ -407,7 +407,7 @@ static bool command(struct small *s, const struct small_step *step, uint32_t wha
 
 	ev.u.command.command = what;
 	ev.u.command.vcpu = step->vcpu;
-	ev.u.command.node = (tidal_nodeid)!step->node;
+	ev.u.command.node = step->what;
 	ev.u.command.requester = REQUESTER_PIN;
 	if (what == TIDAL_CMD_PIN)
 		h->vmm_waits = true;
@@ -530,10 +530,11 @@ static unsigned steps_of_outside(const struct small *s, struct small_step *steps
 	unsigned f = s->config.features;
 	struct small_step step = { STEP_MOVE, (uint8_t)node, 0, 0, 0 };
 
-	for (step.vcpu = 0; f & SMALL_MOVE && step.vcpu < SMALL_VCPUS; step.vcpu++)
-		if (h->vcpu[step.vcpu].here)
-			n = add(steps, n, step);
-	step.vcpu = 0;
+	for (step.vcpu = 0; f & SMALL_MOVE && step.vcpu < s->config.vcpus; step.vcpu++)
+		for (step.what = 0; step.what < s->config.nodes; step.what++)
+			if (h->vcpu[step.vcpu].here && step.what != node)
+				n = add(steps, n, step);
+	step.vcpu = step.what = 0;
 	step.kind = STEP_EVICT;
 	if (f & SMALL_EVICT)
 		n = add(steps, n, step);
@@ -552,7 +553,7 @@ unsigned small_steps(const struct small *s, struct small_step *steps)
 	unsigned n = steps_of_things(s, steps, 0);
 	bool crowded = s->m->things >= s->config.flight;
 
-	for (unsigned node = 0; node < SMALL_NODES; node++) {
+	for (unsigned node = 0; node < s->config.nodes; node++) {
 		struct small_step step = { STEP_TICK, (uint8_t)node, 0, 0, 0 };
 
 		if (!crowded && tidal_core_deadline(s->core[node]) != TIDAL_NEVER) {
@@ -560,7 +561,7 @@ unsigned small_steps(const struct small *s, struct small_step *steps)
 			step.kind = STEP_LATE;
 			n = add(steps, n, step);
 		}
-		for (step.vcpu = 0; step.vcpu < SMALL_VCPUS; step.vcpu++) {
+		for (step.vcpu = 0; step.vcpu < s->config.vcpus; step.vcpu++) {
 			step.kind = STEP_STOP;
 			step.what = 0;
 			if (s->m->host[node].vcpu[step.vcpu].running &&
@@ -583,12 +584,12 @@ static void make_params(const struct small *s, unsigned node, struct tidal_param
 {
 	tidal_params_init(p, sizeof(*p), SMALL_FRAMES);
 	p->node = (tidal_nodeid)node;
-	p->nodes = SMALL_NODES;
+	p->nodes = (uint16_t)s->config.nodes;
 	p->flags = TIDAL_PARAM_IDEAL_LINK | (s->config.no_retire ? 0 : TIDAL_PARAM_RETIRE_EVENTS);
 	p->landing = 2;
 	p->reserve = 1;
 	p->low = p->high = 0;
-	p->vcpus = p->vcpu_slots = SMALL_VCPUS;
+	p->vcpus = p->vcpu_slots = s->config.vcpus;
 	p->slice_ns = 60 * UINT64_C(1000000000); /* the scheduler is explored elsewhere */
 	p->transits = 4;
 	p->messages = 64;
@@ -598,12 +599,12 @@ static void make_params(const struct small *s, unsigned node, struct tidal_param
 
 static bool make_core(struct small *s, unsigned node, const struct tidal_vmap *map)
 {
-	struct tidal_topo_object objects[5];
+	struct tidal_topo_object objects[3 + SMALL_VCPUS];
 	struct tidal_topology topo;
 	struct tidal_params p;
 
 	make_params(s, node, &p);
-	if (tidal_topology_regular(&topo, objects, 5, 1, 1, 2))
+	if (tidal_topology_regular(&topo, objects, 3 + SMALL_VCPUS, 1, 1, SMALL_VCPUS))
 		return false;
 	p.topology = &topo;
 	p.vmap = node == 0 ? map : NULL;
@@ -613,25 +614,26 @@ static bool make_core(struct small *s, unsigned node, const struct tidal_vmap *m
 
 static bool make_map(const struct small *s, struct tidal_vmap *map)
 {
-	if (tidal_vmap_init(map, sizeof(*map), 1, SMALL_VCPUS))
+	if (tidal_vmap_init(map, sizeof(*map), 1, s->config.vcpus))
 		return false;
 	if (s->config.together)
 		return true;
-	map->vcpu_runs = 2;
-	map->vcpu[0] = (struct tidal_vmap_vcpus){ 0, 1, 0 };
-	map->vcpu[1] = (struct tidal_vmap_vcpus){ 1, 1, 1 };
+	map->vcpu_runs = s->config.vcpus;
+	for (unsigned v = 0; v < s->config.vcpus; v++)
+		map->vcpu[v] = (struct tidal_vmap_vcpus){ (tidal_vcpuid)v, 1,
+							  (tidal_nodeid)(v % s->config.nodes) };
 	return true;
 }
 
 static size_t lay_out(struct small *s, const struct tidal_vmap *map)
 {
-	struct tidal_topo_object objects[5];
+	struct tidal_topo_object objects[3 + SMALL_VCPUS];
 	struct tidal_topology topo;
 	size_t at = (sizeof(struct model) + 63) & ~(size_t)63;
 
-	if (tidal_topology_regular(&topo, objects, 5, 1, 1, 2))
+	if (tidal_topology_regular(&topo, objects, 3 + SMALL_VCPUS, 1, 1, SMALL_VCPUS))
 		return 0;
-	for (unsigned n = 0; n < SMALL_NODES; n++) {
+	for (unsigned n = 0; n < s->config.nodes; n++) {
 		struct tidal_params p;
 		size_t bytes;
 
@@ -644,7 +646,7 @@ static size_t lay_out(struct small *s, const struct tidal_vmap *map)
 		s->offset[n] = at;
 		at += (bytes + 63) & ~(size_t)63;
 	}
-	return s->offset[SMALL_NODES] = (at + 4095) & ~(size_t)4095;
+	return s->offset[s->config.nodes] = (at + 4095) & ~(size_t)4095;
 }
 
 /* Everybody may run; the map is told. */
@@ -654,7 +656,7 @@ static bool start(struct small *s)
 	unsigned questions;
 
 	ev.u.command.command = TIDAL_CMD_CONTINUE;
-	for (unsigned n = 0; n < SMALL_NODES; n++)
+	for (unsigned n = 0; n < s->config.nodes; n++)
 		if (push(s, n, 0, &ev))
 			return false;
 	while (s->m->things > 0)
@@ -669,19 +671,21 @@ struct small *small_open(const struct small_config *config)
 	struct tidal_vmap map;
 
 	s->config = *config;
+	s->config.nodes = config->nodes ? config->nodes : 2;
+	s->config.vcpus = config->vcpus ? config->vcpus : 2;
 	if (!make_map(s, &map) || lay_out(s, &map) == 0) {
 		free(s);
 		return NULL;
 	}
-	s->memory = aligned_alloc(4096, s->offset[SMALL_NODES]);
-	memset(s->memory, 0, s->offset[SMALL_NODES]);
+	s->memory = aligned_alloc(4096, s->offset[s->config.nodes]);
+	memset(s->memory, 0, s->offset[s->config.nodes]);
 	s->m = s->memory;
-	for (unsigned v = 0; v < SMALL_VCPUS; v++)
-		s->m->host[config->together ? 0 : v].vcpu[v].here = true;
-	for (unsigned n = 0; n < SMALL_NODES; n++)
+	for (unsigned v = 0; v < s->config.vcpus; v++)
+		s->m->host[config->together ? 0 : v % s->config.nodes].vcpu[v].here = true;
+	for (unsigned n = 0; n < s->config.nodes; n++)
 		for (unsigned i = 0; i < SMALL_FRAMES; i++)
 			s->m->host[n].frame[i] = GARBAGE; /* never used, never zeroed */
-	for (unsigned n = 0; n < SMALL_NODES; n++)
+	for (unsigned n = 0; n < s->config.nodes; n++)
 		if (!make_core(s, n, &map)) {
 			small_close(s);
 			return NULL;
@@ -701,6 +705,6 @@ void small_close(struct small *s)
 
 void *small_memory(struct small *s, size_t *bytes)
 {
-	*bytes = s->offset[SMALL_NODES];
+	*bytes = s->offset[s->config.nodes];
 	return s->memory;
 }

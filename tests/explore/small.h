@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * small - a small pod whose every step is chosen from outside: two cores, two vCPUs, one page,
- * an ideal wire without order, hosts that take their time. All of its state lies in
+ * small - a small pod whose every step is chosen from outside: two or three cores,
+ * as many vCPUs, one page, an ideal wire without order, hosts that take their time. All of its state lies in
  * one block of memory, so that a copy of the block is a snapshot.
  *
  * The values in the page are numbers; what a vCPU reads must be what was written last. Mapping
@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <tidal/core.h>
 
-#define SMALL_NODES 2
-#define SMALL_VCPUS 2
+#define SMALL_NODES 3 /* at most */
+#define SMALL_VCPUS 3
 
 /* What may happen besides reads, writes, messages, completions and timers. */
 enum small_features {
@@ -36,7 +36,8 @@ struct small_config {
 	unsigned features;
 	unsigned flight;  /* with so many things under way nothing new is begun */
 	bool no_retire;	  /* the host can't tell retired instructions */
-	bool together;	  /* both vCPUs start on node 0 */
+	bool together;	  /* all vCPUs start on node 0 */
+	unsigned nodes, vcpus; /* 0: 2 */
 };
 
 enum small_kind {
@@ -59,10 +60,10 @@ struct small_step {
 	uint8_t kind;
 	uint8_t node;
 	uint8_t vcpu;
-	uint8_t what;	/* enum tidal_access; of things under way: their number */
+	uint8_t what;	/* enum tidal_access; things under way: their number; moves: where to */
 	uint8_t policy; /* answers of the policy, a bit for each question */
 };
-#define SMALL_STEPS 64
+#define SMALL_STEPS 128
 
 struct small;
 

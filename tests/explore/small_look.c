@@ -15,10 +15,18 @@ static bool decode(const struct thing *t, struct wire *m)
 	       wire_decode(m, t->bytes + LINK_HEADER, t->len - LINK_HEADER);
 }
 
+static bool is_mapped_elsewhere(const struct small *s, unsigned node)
+{
+	for (unsigned n = 0; n < s->config.nodes; n++)
+		if (n != node && s->m->host[n].map.prot)
+			return true;
+	return false;
+}
+
 /* A page that can be written is mapped nowhere else; what can be read is the latest. */
 static void check_mappings(struct small *s)
 {
-	for (unsigned n = 0; n < SMALL_NODES; n++) {
+	for (unsigned n = 0; n < s->config.nodes; n++) {
 		const struct mapping *map = &s->m->host[n].map;
 
 		if (!map->prot)
@@ -29,7 +37,7 @@ static void check_mappings(struct small *s)
 			continue;
 		if (map->frame == TIDAL_FRAME_ZERO)
 			small_violate(s, "a node can write to the page of zeroes");
-		if (s->m->host[!n].map.prot)
+		if (is_mapped_elsewhere(s, n))
 			small_violate(s, "a node can write to a page that another one has mapped");
 	}
 }
@@ -40,7 +48,7 @@ static void check_owner(struct small *s)
 	unsigned owners = 0;
 	struct wire m;
 
-	for (unsigned n = 0; n < SMALL_NODES; n++) {
+	for (unsigned n = 0; n < s->config.nodes; n++) {
 		struct tidal_page_info info;
 
 		if (tidal_core_page(s->core[n], 0, &info) == 0)
@@ -59,7 +67,7 @@ static void check_vcpu(struct small *s, tidal_vcpuid v)
 	unsigned live = 0, hosts = 0;
 	struct wire m;
 
-	for (unsigned n = 0; n < SMALL_NODES; n++) {
+	for (unsigned n = 0; n < s->config.nodes; n++) {
 		const struct vcpu *vcpu = vcpus_at(&s->core[n]->vcpus, v);
 
 		live += vcpu_is_here(vcpu) && vcpu->state != TIDAL_VCPU_FROZEN;
@@ -92,9 +100,9 @@ const char *small_violation(struct small *s)
 
 	check_mappings(s);
 	check_owner(s);
-	for (unsigned v = 0; v < SMALL_VCPUS; v++)
+	for (unsigned v = 0; v < s->config.vcpus; v++)
 		check_vcpu(s, (tidal_vcpuid)v);
-	for (unsigned n = 0; n < SMALL_NODES; n++) {
+	for (unsigned n = 0; n < s->config.nodes; n++) {
 		check_frames(s, n);
 		if (tidal_core_check(s->core[n], &why))
 			small_violate(s, why);
@@ -111,11 +119,11 @@ bool small_is_quiet(const struct small *s)
 {
 	if (s->m->things)
 		return false;
-	for (unsigned n = 0; n < SMALL_NODES; n++) {
+	for (unsigned n = 0; n < s->config.nodes; n++) {
 		if (s->core[n]->transits.used || s->core[n]->vmm.used ||
 		    s->core[n]->vcpus.promised)
 			return false;
-		for (unsigned v = 0; v < SMALL_VCPUS; v++) {
+		for (unsigned v = 0; v < s->config.vcpus; v++) {
 			uint8_t state = vcpus_at(&s->core[n]->vcpus, (tidal_vcpuid)v)->state;
 
 			if (state != TIDAL_VCPU_RUNNING && state != TIDAL_VCPU_AWAY)
@@ -181,8 +189,8 @@ static void find_vcpu_epochs(struct view *view)
 	const struct small *s = view->s;
 	struct wire m;
 
-	for (unsigned v = 0; v < SMALL_VCPUS; v++)
-		for (unsigned n = 0; n < SMALL_NODES; n++) {
+	for (unsigned v = 0; v < s->config.vcpus; v++)
+		for (unsigned n = 0; n < s->config.nodes; n++) {
 			uint64_t e = vcpus_at(&s->core[n]->vcpus, (tidal_vcpuid)v)->epoch;
 
 			if (e > view->vcpu_epoch[v])
@@ -299,12 +307,13 @@ static uint64_t of_thing(struct view *v, const struct thing *t)
 static uint64_t of_core(struct view *v, unsigned node)
 {
 	const struct tidal_core *core = v->s->core[node];
-	const struct peer *peer = (const struct peer *)((const char *)core + core->peers) + !node;
+	const struct peer *peer = (const struct peer *)((const char *)core + core->peers);
 	uint64_t h = digest_core(core, &(struct digest_epochs){ count_epoch, v });
 
-	h = fold(h, core->capacity.active | (core->capacity.retry_at != TIDAL_NEVER) << 1 |
-			    peer->heard << 2 | (peer->free > 0) << 3);
-	for (unsigned i = 0; i < SMALL_VCPUS; i++)
+	h = fold(h, core->capacity.active | (core->capacity.retry_at != TIDAL_NEVER) << 1);
+	for (unsigned n = 0; n < v->s->config.nodes; n++)
+		h = fold(h, peer[n].heard | (peer[n].free > 0) << 1);
+	for (unsigned i = 0; i < v->s->config.vcpus; i++)
 		h = fold(h, v->vcpu_epoch[i] - vcpus_at(&core->vcpus, (tidal_vcpuid)i)->epoch);
 	return h;
 }
@@ -319,7 +328,7 @@ static uint64_t of_host(const struct small *s, unsigned node)
 		h = fold(h, of_value(s, small_contents(s, node, host->map.frame)));
 	if (tidal_core_page(s->core[node], 0, &info) == 0 && info.frame < SMALL_FRAMES)
 		h = fold(h, of_value(s, host->frame[info.frame]) | 8);
-	for (unsigned v = 0; v < SMALL_VCPUS; v++)
+	for (unsigned v = 0; v < s->config.vcpus; v++)
 		h = fold(h, host->vcpu[v].here | host->vcpu[v].running << 1 |
 				    host->vcpu[v].stop << 2 | host->vcpu[v].watch << 3 |
 				    host->vcpu[v].skip << 4);
@@ -330,15 +339,21 @@ static uint64_t of_host(const struct small *s, unsigned node)
 static uint64_t of_seniority(const struct small *s)
 {
 	tidal_time since[SMALL_VCPUS] = { 0 };
+	uint64_t h = 4;
 
-	for (unsigned v = 0; v < SMALL_VCPUS; v++)
-		for (unsigned n = 0; n < SMALL_NODES; n++) {
+	for (unsigned v = 0; v < s->config.vcpus; v++)
+		for (unsigned n = 0; n < s->config.nodes; n++) {
 			const struct vcpu *vcpu = vcpus_at(&s->core[n]->vcpus, (tidal_vcpuid)v);
 
 			if (vcpu_is_here(vcpu) && vcpu->stalls >= VCPU_STARVING)
 				since[v] = vcpu->since + 1;
 		}
-	return since[0] && since[1] ? 1u + (since[0] < since[1]) + 2u * (since[0] > since[1]) : 0;
+	for (unsigned a = 0; a < SMALL_VCPUS; a++)
+		for (unsigned b = 0; b < a; b++)
+			if (since[a] && since[b])
+				h = fold(h, (a << 8 | b << 4) + (since[a] < since[b]) +
+						    2u * (since[a] > since[b]));
+	return h;
 }
 
 static uint64_t digest(struct view *v)
@@ -346,12 +361,12 @@ static uint64_t digest(struct view *v)
 	const struct small *s = v->s;
 	uint64_t h = 3, sum = 0;
 
-	for (unsigned n = 0; n < SMALL_NODES; n++)
+	for (unsigned n = 0; n < s->config.nodes; n++)
 		h = fold(fold(h, of_core(v, n)), of_host(s, n));
 	for (unsigned i = 0; i < s->m->things; i++)
 		sum += of_thing(v, &s->m->thing[i]);
 	h = fold(fold(h, sum), of_seniority(s));
-	for (unsigned i = 0; i < SMALL_VCPUS; i++)
+	for (unsigned i = 0; i < s->config.vcpus; i++)
 		h = fold(h, s->m->skipping[i] | (s->config.features & SMALL_FICKLE ?
 							 0 : s->m->stubborn[i] << 8));
 	return fold(h, s->m->latest == 0);
@@ -401,6 +416,8 @@ void small_print_step(const struct small *s, const struct small_step *step)
 	if (step->kind == STEP_ACCESS || step->kind == STEP_SKIP || step->kind == STEP_STOP ||
 	    step->kind == STEP_MOVE)
 		printf(" vCPU %u", step->vcpu);
+	if (step->kind == STEP_MOVE)
+		printf(" to node %u", step->what);
 	if (step->kind == STEP_ACCESS || step->kind == STEP_VMM)
 		printf(" %s", access[step->what]);
 	if (step->policy)
@@ -412,7 +429,7 @@ void small_print(const struct small *s)
 	static const char *const states[] = { "away", "ready", "running", "stalled", "saving",
 					      "frozen", "loading", "idle", "off", "lost" };
 
-	for (unsigned n = 0; n < SMALL_NODES; n++) {
+	for (unsigned n = 0; n < s->config.nodes; n++) {
 		const struct transit *t = transits_find(&s->core[n]->transits, 0);
 		struct tidal_page_info info;
 
@@ -427,7 +444,7 @@ void small_print(const struct small *s)
 			       t->timer != TIDAL_NEVER);
 		printf(", epoch %llu, mapped %u;", (unsigned long long)info.epoch,
 		       s->m->host[n].map.prot);
-		for (unsigned v = 0; v < SMALL_VCPUS; v++)
+		for (unsigned v = 0; v < s->config.vcpus; v++)
 			printf(" vCPU %u %s", v,
 			       states[vcpus_at(&s->core[n]->vcpus, (tidal_vcpuid)v)->state]);
 		printf("\n");

@@ -61,7 +61,7 @@ struct model {
 };
 
 struct small {
-	struct small_config config;
+	struct small_config config; /* nodes and vcpus are not 0 here */
 	size_t offset[SMALL_NODES + 1];
 	void *memory;
 	struct model *m;
