@@ -71,6 +71,7 @@ static const struct world worlds[] = {
 	{ "pin", { SMALL_PIN | SMALL_POLICY, 3, false, false, 2, 2 }, false },
 	{ "zero-policy", { SMALL_ZERO | SMALL_POLICY, 3, false, false, 2, 2 }, false },
 	{ "zero-vmm", { SMALL_ZERO | SMALL_VMM, 2, false, false, 2, 2 }, false },
+	{ "policy-move", { SMALL_POLICY | SMALL_MOVE, 2, false, false, 2, 2 }, false },
 	{ "move-evict", { SMALL_MOVE | SMALL_EVICT, 2, false, false, 2, 2 }, false },
 	{ "all",
 	  { SMALL_ZERO | SMALL_EXEC | SMALL_POLICY | SMALL_MOVE | SMALL_EVICT | SMALL_VMM |

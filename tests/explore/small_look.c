@@ -94,6 +94,19 @@ static void check_frames(struct small *s, unsigned node)
 		small_violate(s, "posted frames are miscounted");
 }
 
+/* When nothing is under way, nothing is kept for anybody. */
+static void check_promises(struct small *s)
+{
+	for (unsigned n = 0; n < s->config.nodes; n++) {
+		const struct tidal_core *core = s->core[n];
+
+		if (core->vcpus.promised)
+			small_violate(s, "a slot is promised to nobody");
+		if (core->frames.promised || core->frames.departing || core->capacity.leaving)
+			small_violate(s, "a frame is kept for nobody");
+	}
+}
+
 const char *small_violation(struct small *s)
 {
 	const char *why;
@@ -102,6 +115,8 @@ const char *small_violation(struct small *s)
 	check_owner(s);
 	for (unsigned v = 0; v < s->config.vcpus; v++)
 		check_vcpu(s, (tidal_vcpuid)v);
+	if (small_is_quiet(s))
+		check_promises(s);
 	for (unsigned n = 0; n < s->config.nodes; n++) {
 		check_frames(s, n);
 		if (tidal_core_check(s->core[n], &why))
@@ -120,13 +135,14 @@ bool small_is_quiet(const struct small *s)
 	if (s->m->things)
 		return false;
 	for (unsigned n = 0; n < s->config.nodes; n++) {
-		if (s->core[n]->transits.used || s->core[n]->vmm.used ||
-		    s->core[n]->vcpus.promised)
+		if (s->core[n]->transits.used || s->core[n]->vmm.used)
 			return false;
 		for (unsigned v = 0; v < s->config.vcpus; v++) {
-			uint8_t state = vcpus_at(&s->core[n]->vcpus, (tidal_vcpuid)v)->state;
+			const struct vcpu *vcpu = vcpus_at(&s->core[n]->vcpus, (tidal_vcpuid)v);
 
-			if (state != TIDAL_VCPU_RUNNING && state != TIDAL_VCPU_AWAY)
+			if (vcpu->state == TIDAL_VCPU_AWAY)
+				continue;
+			if (vcpu->state != TIDAL_VCPU_RUNNING || vcpu->dest != TIDAL_NODE_NONE)
 				return false;
 		}
 	}
