@@ -195,6 +195,7 @@ EVENT(on_stopped)
 		retired(e, v);
 	if (ev->u.stopped.reason == TIDAL_STOP_OFF) {
 		vcpu->state = TIDAL_VCPU_OFF;
+		move_off(e, v);
 		proto_release(e, v);
 		return 0;
 	}

@@ -82,6 +82,17 @@ bool move_due(struct engine *e, tidal_vcpuid v)
 	return true;
 }
 
+void move_off(struct engine *e, tidal_vcpuid v)
+{
+	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
+
+	if (!vcpu->go)
+		return; /* an answer that is still to come finds it off */
+	cancel(e, v, vcpu->dest);
+	vcpu->dest = TIDAL_NODE_NONE;
+	vcpu->go = false;
+}
+
 int move_on_ask(struct engine *e, tidal_nodeid from, const struct wire_move_ask *m)
 {
 	struct wire a = {

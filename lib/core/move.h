@@ -19,6 +19,8 @@ bool move_go(struct engine *e, tidal_vcpuid v, tidal_gfn gfn, tidal_nodeid to);
 void move_ask(struct engine *e, tidal_vcpuid v, tidal_nodeid to);
 /* It has stopped, or its stall is over: if a slot is promised, it goes now. true: it goes. */
 bool move_due(struct engine *e, tidal_vcpuid v);
+/* It was switched off: a slot that is promised for it is given back. */
+void move_off(struct engine *e, tidal_vcpuid v);
 
 /* Messages and completions. As for proto_cell. */
 int move_on_ask(struct engine *e, tidal_nodeid from, const struct wire_move_ask *m);

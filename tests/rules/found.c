@@ -178,6 +178,7 @@ struct alone {
 	void *memory;
 	uint64_t zero; /* token of the latest zeroing for a page */
 	unsigned maps;
+	unsigned sent[MSG_MAX];
 };
 
 static void open_alone(struct alone *a, struct tidal_params *p, uint16_t nodes)
@@ -209,6 +210,8 @@ static void pull_alone(struct alone *a)
 		if (action.kind == TIDAL_ACT_ZERO && action.u.frame.token >> 56 == TOKEN_PAGE)
 			a->zero = action.u.frame.token;
 		a->maps += action.kind == TIDAL_ACT_MAP;
+		if (action.kind == TIDAL_ACT_SEND && action.u.send.len > LINK_HEADER)
+			a->sent[((const uint8_t *)action.u.send.header)[LINK_HEADER] % MSG_MAX]++;
 	}
 }
 
@@ -244,36 +247,68 @@ static void found_timer_of_a_failed_zeroing(void **state)
 	free(a.memory);
 }
 
-/* A peer asks for a page and offers to send a vCPU that is none. Broken in is_request_sound(): no look. */
-static void found_movable_nobody(void **state)
+/* What node 1 says. */
+static void hear(struct alone *a, const struct wire *m)
 {
 	const struct link_config config = { .nodes = 2, .self = 1, .incarnation = 1,
 					    .messages = 64, .rto_ns = 1000, .ideal = true };
+	static _Alignas(64) unsigned char memory[1 << 20];
+	struct tidal_event event = { .kind = TIDAL_EV_MESSAGE, .u.message = { .from = 1 } };
+	struct arena arena = { memory, 0 };
+	struct tidal_stats stats = { 0 };
+	uint8_t body[LINK_BODY_MAX];
+	struct link_out out;
+	struct link *link;
+
+	memset(memory, 0, sizeof(memory));
+	link = link_init(&arena, &config);
+	assert_in_range(arena.used, 1, sizeof(memory));
+	link_queue(link, 0, wire_class(m->kind), body, wire_encode(m, body), NULL, 0);
+	assert_true(link_next(link, 0, &out, &stats));
+	event.u.message.bytes = out.header;
+	event.u.message.len = out.len;
+	assert_int_equal(tidal_core_push(a->core, 1000, &event), 0);
+}
+
+/* A peer asks for a page and offers to send a vCPU that is none. Broken in is_request_sound(): no look. */
+static void found_movable_nobody(void **state)
+{
 	const struct wire m = { .kind = MSG_REQUEST,
 				.u.request = { .node = 1, .id = 1, .vcpu = TIDAL_VCPU_NONE,
 					       .want = TIDAL_WRITE,
 					       .flags = WIRE_MOVABLE | WIRE_WANTS_MOVE } };
-	struct tidal_event event = { .kind = TIDAL_EV_MESSAGE, .u.message = { .from = 1 } };
-	static _Alignas(64) unsigned char memory[1 << 20];
-	struct arena arena = { memory, 0 };
-	struct tidal_stats stats = { 0 };
-	uint8_t body[LINK_BODY_MAX];
 	struct tidal_params p;
-	struct link_out out;
-	struct link *link;
 	struct alone a;
 
 	(void)state;
 	open_alone(&a, &p, 2);
 	pull_alone(&a);
-	link = link_init(&arena, &config);
-	assert_in_range(arena.used, 1, sizeof(memory));
-	link_queue(link, 0, LINK_REQUEST, body, wire_encode(&m, body), NULL, 0);
-	assert_true(link_next(link, 0, &out, &stats));
-	event.u.message.bytes = out.header;
-	event.u.message.len = out.len;
-	assert_int_equal(tidal_core_push(a.core, 1000, &event), 0);
+	hear(&a, &m);
 	assert_int_equal(a.core->vcpus.promised, 0);
+	free(a.memory);
+}
+
+/* A vCPU is switched off when it is about to leave: its slot is given back. Broken in on_stopped(). */
+static void found_slot_of_a_vcpu_that_is_off(void **state)
+{
+	const struct wire yes = { .kind = MSG_MOVE_ANSWER, .u.move_answer = { .yes = 1 } };
+	struct tidal_event event = { .kind = TIDAL_EV_COMMAND };
+	struct tidal_params p;
+	struct alone a;
+
+	(void)state;
+	open_alone(&a, &p, 2);
+	pull_alone(&a); /* vCPU 0 runs */
+	event.u.command = (struct tidal_ev_command){ .command = TIDAL_CMD_MOVE_VCPU, .node = 1 };
+	assert_int_equal(tidal_core_push(a.core, 1000, &event), 0);
+	pull_alone(&a);
+	hear(&a, &yes);
+	pull_alone(&a);
+	event = (struct tidal_event){ .kind = TIDAL_EV_VCPU_STOPPED };
+	event.u.stopped.reason = TIDAL_STOP_OFF;
+	assert_int_equal(tidal_core_push(a.core, 2000, &event), 0);
+	pull_alone(&a);
+	assert_int_equal(a.sent[MSG_MOVE_CANCEL], 1);
 	free(a.memory);
 }
 
@@ -288,6 +323,7 @@ int main(void)
 		cmocka_unit_test(found_reads_behind_conversions),
 		cmocka_unit_test(found_timer_of_a_failed_zeroing),
 		cmocka_unit_test(found_movable_nobody),
+		cmocka_unit_test(found_slot_of_a_vcpu_that_is_off),
 	};
 
 	return cmocka_run_group_tests_name("found", tests, NULL, NULL);
