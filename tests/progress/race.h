@@ -25,7 +25,8 @@ struct race {
 	/* The access has retired; the mapping of its page on that node is *mapping*. May be NULL. */
 	void (*retired)(tidal_vcpuid v, uint64_t step, int mapping);
 	void (*tune)(struct tidal_params *, void *arg);
-	tidal_time bound; /* no access takes longer */
+	tidal_time bound;      /* no access takes longer... */
+	tidal_time bound_told; /* ...or even this, where hosts tell; 0: the same */
 };
 
 /* Fails if an access takes longer than the bound, or anything is violated. Prints what it took. */
