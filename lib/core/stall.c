@@ -278,7 +278,7 @@ static tidal_time hold_time(struct engine *e, const struct vcpu *v, bool owner)
 	if (!owner || v->stalls < VCPU_STARVING)
 		return usual;
 	e->stats->holds_extended++;
-	return usual * 64;
+	return (usual > p->backoff_ns ? usual : p->backoff_ns) * 64; /* usual may be 0 */
 }
 
 static void served(struct engine *e, struct vcpu *v, tidal_nodeid server)
