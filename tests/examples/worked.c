@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The worked examples that this system was first described by, each by its name and with its numbers. */
+/*
+ * The worked examples that this system was first described by, each by its name and with its
+ * numbers.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -278,8 +281,9 @@ static void set_policy(struct story *s, const struct tidal_policy_ops *policy)
 }
 
 /*
- * P00 on node 0 reads 8FFFF, which is node 2's: the memory comes to node 0. Then P06 on node 2 reads
- * 81FFF, which is on node 0 by now: this time the vCPU goes there, and P01 comes in exchange.
+ * P00 on node 0 reads 8FFFF, which is node 2's: the memory comes to node 0. Then P06 on node 2
+ * reads 81FFF, which is on node 0 by now: this time the vCPU goes there, and P01 comes in
+ * exchange.
  */
 static void page_then_vcpu(void **state)
 {
@@ -343,7 +347,7 @@ static void moved_on(void **state)
 	story_do(&s, 2, TIDAL_READ, gfn);
 	assert_int_equal(story_seen(&s, MSG_REQUEST, 2, 1), 1);
 	assert_int_equal(story_seen(&s, MSG_REQUEST, 1, 0), 1);
-	assert_int_equal(story_seen(&s, MSG_REQUEST, ANY, ANY), 3); /* and node 0's at the beginning */
+	assert_int_equal(story_seen(&s, MSG_REQUEST, ANY, ANY), 3); /* and node 0's at first */
 	assert_int_equal(story_seen(&s, MSG_COPY, 0, 2), 1);
 	assert_int_equal(story_stats(&s, 1).forwards, 1);
 	assert_int_equal(story_page(&s, 2, gfn).owner, 0);

@@ -36,7 +36,7 @@ static void sixteen_writers(void **state)
 				 .bound = 10 * RACE_MS });
 }
 
-/* Code of even vCPUs lies in page 3, and they write to page 4; of the others the other way round. */
+/* Code of even vCPUs lies in page 3, and they write to page 4; the others do the reverse. */
 static void code_and_data(tidal_vcpuid v, uint64_t step, struct world_op *op)
 {
 	(void)step;
@@ -55,7 +55,10 @@ static void code_and_data_apart(void **state)
 				 .bound = 15 * RACE_MS });
 }
 
-/* Everybody's code is in page 3, which vCPU 0 writes to now and then; the data are everybody's, too. */
+/*
+ * Everybody's code is in page 3, which vCPU 0 writes to now and then; the data are everybody's,
+ * too.
+ */
 static void shared_code(tidal_vcpuid v, uint64_t step, struct world_op *op)
 {
 	*op = (struct world_op){ .gfn = v == 0 && step % 8 == 0 ? 3 : 4 + step % 3,
@@ -89,8 +92,8 @@ static void crossing_stores(void **state)
 }
 
 /*
- * LR/SC: each access is an LR, which stalls as a write; the SC is the next instruction, and succeeds
- * if the page hasn't left by then.
+ * LR/SC: each access is an LR, which stalls as a write; the SC is the next instruction, and
+ * succeeds if the page hasn't left by then.
  */
 static unsigned failed[WORLD_VCPUS], most_failed, succeeded;
 

@@ -65,9 +65,9 @@ static void more_vcpus_than_hyperthreads(void **state)
 }
 
 /*
- * A pod that is really full: vCPUs 0 to 2 want 33 pages each and there are not that many frames. That
- * is reported; vCPUs 3 to 5 go on reading what is there at full speed; and when frames come free,
- * vCPUs 0 to 2 go on, too.
+ * A pod that is really full: vCPUs 0 to 2 want 33 pages each and there are not that many frames.
+ * That is reported; vCPUs 3 to 5 go on reading what is there at full speed; and when frames come
+ * free, vCPUs 0 to 2 go on, too.
  */
 static void full_pod(void **state)
 {
@@ -94,8 +94,11 @@ static void full_pod(void **state)
 		      (unsigned long long)worst);
 	assert_in_range(worst, 0, 100 * US);
 
-	for (unsigned i = 0; i < 30; i++) /* a zeroing instruction on a page elsewhere frees its frame */
-		story_do(&s, (tidal_vcpuid)(3 + (i / 10 + 1) % 3), TIDAL_ZERO, i / 10 * 33 + i % 10);
+	for (unsigned i = 0; i < 30; i++) { /* zeroing a page of another node frees its frame */
+		tidal_vcpuid v = (tidal_vcpuid)(3 + (i / 10 + 1) % 3);
+
+		story_do(&s, v, TIDAL_ZERO, i / 10 * 33 + i % 10);
+	}
 	for (tidal_vcpuid v = 0; v < 3; v++)
 		assert_true(story_finish(&s, v, 100 * MS));
 	story_close(&s);

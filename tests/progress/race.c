@@ -73,7 +73,8 @@ static void run_one(const struct race *race, const struct tidal_policy_ops *poli
 		.hthreads = race->hthreads ? race->hthreads : race->vcpus,
 		.frames = race->frames, .seed = seed, .policy = policy, .no_retire = !tells,
 		.slice = race->slice, .spread = true, .tune = race->tune,
-		.delay_ns = 2 * RACE_US, .jitter_ns = 2 * RACE_US, .host_ns = race->quick ? 0 : 1 * RACE_US,
+		.delay_ns = 2 * RACE_US, .jitter_ns = 2 * RACE_US,
+		.host_ns = race->quick ? 0 : 1 * RACE_US,
 	};
 	struct runner r = { .race = race };
 	struct world *w = world_open(&c, program, &r);
@@ -81,8 +82,9 @@ static void run_one(const struct race *race, const struct tidal_policy_ops *poli
 	world_run(w, race->bound * race->steps);
 	for (unsigned v = 0; v < race->vcpus; v++)
 		if (r.step[v] < race->steps)
-			fail_msg("%s, seed %llu: vCPU %u is stuck in its access %llu: %s", policy->name,
-				 (unsigned long long)seed, v, (unsigned long long)r.step[v],
+			fail_msg("%s, seed %llu: vCPU %u is stuck in its access %llu: %s",
+				 policy->name, (unsigned long long)seed, v,
+				 (unsigned long long)r.step[v],
 				 world_violation(w) ? world_violation(w) : "no progress");
 	if (!world_check(w))
 		fail_msg("%s, seed %llu: %s", policy->name, (unsigned long long)seed,

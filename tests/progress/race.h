@@ -22,7 +22,7 @@ struct race {
 	uint32_t frames;
 	uint64_t steps; /* accesses of each vCPU */
 	void (*next)(tidal_vcpuid v, uint64_t step, struct world_op *op);
-	/* The access has retired; the mapping of its page on that node is *mapping*. May be NULL. */
+	/* The access has retired; its page is mapped so on that node. May be NULL. */
 	void (*retired)(tidal_vcpuid v, uint64_t step, int mapping);
 	void (*tune)(struct tidal_params *, void *arg);
 	tidal_time bound;      /* no access takes longer... */

@@ -24,7 +24,7 @@ static void rule_05_invalidation_overtakes_copy(void **state)
 	story_wire(&s, MSG_COPY, 1, 2, WORLD_HOLD);
 	story_tell(&s, 2, TIDAL_READ, G);
 	story_pass(&s, 50 * US);
-	story_do(&s, 0, TIDAL_WRITE, G); /* node 2 has acknowledged, though its copy is still to come */
+	story_do(&s, 0, TIDAL_WRITE, G); /* node 2 has acknowledged, its copy is still to come */
 	assert_int_equal(story_seen(&s, MSG_INVALIDATED, 2, 0), 1);
 	assert_true(story_mend(&s) >= 1);
 	assert_true(story_finish(&s, 2, 1 * MS)); /* and has read the latest */
@@ -42,7 +42,10 @@ static void share(struct story *s)
 	story_do(s, 2, TIDAL_READ, G);
 }
 
-/* Acknowledgements that come before the grant count. Broken in on_own(): acks not less the early ones. */
+/*
+ * Acknowledgements that come before the grant count. Broken in on_own(): acks not less the early
+ * ones.
+ */
 static void rule_06_acknowledgements_precede_grant(void **state)
 {
 	struct story s;
@@ -84,7 +87,10 @@ static void rule_06_new_owner_waits_for_all(void **state)
 	story_close(&s);
 }
 
-/* Sharers that have dropped their copies acknowledge too. Broken in on_invalidate_absent(): silence. */
+/*
+ * Sharers that have dropped their copies acknowledge too. Broken in on_invalidate_absent():
+ * silence.
+ */
 static void rule_06_nodes_without_copy_acknowledge(void **state)
 {
 	struct story s;
@@ -156,8 +162,8 @@ static void rule_06_dead_peer_is_not_in_the_set(void **state)
 }
 
 /*
- * Nobody says that it died, but its next incarnation is heard of: that one has no copy, and says so.
- * Broken in core_settled(): lost invalidations forgotten.
+ * Nobody says that it died, but its next incarnation is heard of: that one has no copy, and says
+ * so. Broken in core_settled(): lost invalidations forgotten.
  */
 static void rule_06_restarted_peer_leaves_the_set(void **state)
 {
@@ -305,7 +311,10 @@ static void rule_09_written_while_protected(void **state)
 	story_close(&s);
 }
 
-/* And a page that really is all zeroes travels as a flag. Broken: proto_unmap() doesn't ask for the test. */
+/*
+ * And a page that really is all zeroes travels as a flag. Broken: proto_unmap() doesn't ask for
+ * the test.
+ */
 static void rule_09_zeroes_travel_as_a_flag(void **state)
 {
 	struct story s;
@@ -335,7 +344,10 @@ static void unpin(struct story *s, unsigned node, tidal_gfn gfn)
 	story_command(s, node, (struct tidal_ev_command){ .command = TIDAL_CMD_UNPIN, .gfn = gfn });
 }
 
-/* A pinned page stays: the vCPU comes, under any policy. Broken in proto_serve(): no look at pins. */
+/*
+ * A pinned page stays: the vCPU comes, under any policy. Broken in proto_serve(): no look at
+ * pins.
+ */
 static void rule_10_pin_attracts_vcpu(void **state)
 {
 	struct story s;

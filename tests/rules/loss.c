@@ -75,8 +75,8 @@ static void rule_01_grant_lost_with_its_receiver(void **state)
 }
 
 /*
- * A grant that comes twice doesn't touch the page again: the second payload lands in a frame that no
- * page has. Broken in link_peek(): duplicates not told from news.
+ * A grant that comes twice doesn't touch the page again: the second payload lands in a frame that
+ * no page has. Broken in link_peek(): duplicates not told from news.
  */
 static void rule_02_duplicate_payload(void **state)
 {
@@ -127,8 +127,8 @@ static void few_messages(struct tidal_params *p, void *arg)
 }
 
 /*
- * Node 1's requests to node 2 aren't acknowledged and take all of the room that requests may
- * have. It still answers others. Broken in has_room(): all messages handled like requests of one's own.
+ * Node 1's requests to node 2 aren't acknowledged and take all of the room that requests may have.
+ * It still answers others. Broken in has_room(): all messages handled like requests of one's own.
  */
 static void rule_03_grants_pass_requests(void **state)
 {
@@ -153,7 +153,10 @@ static void rule_03_grants_pass_requests(void **state)
 	story_close(&s);
 }
 
-/* However many vCPUs of a node wait for a page, it is asked for once. Broken in on_stall_join(): asks. */
+/*
+ * However many vCPUs of a node wait for a page, it is asked for once. Broken in on_stall_join():
+ * asks.
+ */
 static void rule_03_one_request_per_page(void **state)
 {
 	struct story s;
@@ -195,7 +198,10 @@ static void rule_04_no_grant_before_host_done(void **state)
 	story_close(&s);
 }
 
-/* The same for a copy: not before the page is write-protected. Broken in serve_page(): no protecting. */
+/*
+ * The same for a copy: not before the page is write-protected. Broken in serve_page(): no
+ * protecting.
+ */
 static void rule_04_no_copy_before_host_done(void **state)
 {
 	struct story s;

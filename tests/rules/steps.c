@@ -114,7 +114,10 @@ static void rule_14_reservation_expires(void **state)
 	story_close(&s);
 }
 
-/* One move per instruction: it needs pages of two nodes. Broken in fill(): without WIRE_VCPU_MOVED. */
+/*
+ * One move per instruction: it needs pages of two nodes. Broken in fill(): without
+ * WIRE_VCPU_MOVED.
+ */
 static void rule_14_one_move_per_instruction(void **state)
 {
 	struct story s;
@@ -134,8 +137,8 @@ static void rule_14_one_move_per_instruction(void **state)
 }
 
 /*
- * Code is copied to where it runs, whatever the policy. Broken in decide(), would_rather_have_vcpu() and
- * must_fetch(), all three: no look at TIDAL_EXEC.
+ * Code is copied to where it runs, whatever the policy. Broken in decide(),
+ * would_rather_have_vcpu() and must_fetch(), all three: no look at TIDAL_EXEC.
  */
 static void rule_15_code_replicates(void **state)
 {
@@ -178,6 +181,27 @@ static void rule_15_starving_holds_extend(void **state)
 	for (tidal_vcpuid v = 0; v < 3; v++)
 		assert_true(story_finish(&s, v, 10 * MS));
 	assert_true(story_total(&s).holds_extended > 0);
+	story_close(&s);
+}
+
+static void no_holds(struct tidal_params *p, void *arg)
+{
+	(void)arg;
+	p->hold_ns = p->hold_max_ns = 0;
+}
+
+/* The same where pages aren't held at all. Broken in hold_time(): 64 times nothing. */
+static void rule_15_starving_without_holds(void **state)
+{
+	struct story s;
+
+	(void)state;
+	open_spread(&s, (struct world_config){ .tune = no_holds });
+	for (unsigned i = 0; i < 50; i++)
+		for (tidal_vcpuid v = 0; v < 3; v++)
+			story_tell_crossing(&s, v, TIDAL_WRITE, G);
+	for (tidal_vcpuid v = 0; v < 3; v++)
+		assert_true(story_finish(&s, v, 10 * MS));
 	story_close(&s);
 }
 
@@ -285,6 +309,7 @@ int main(void)
 		cmocka_unit_test(rule_14_one_move_per_instruction),
 		cmocka_unit_test(rule_15_code_replicates),
 		cmocka_unit_test(rule_15_starving_holds_extend),
+		cmocka_unit_test(rule_15_starving_without_holds),
 		cmocka_unit_test(rule_16_push_needs_a_credit),
 		cmocka_unit_test(rule_16_full_pod),
 		cmocka_unit_test(rule_17_dormant_extents),

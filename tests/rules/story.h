@@ -31,7 +31,10 @@ struct story {
 	uint16_t payload[MSG_MAX]; /* and what it carried */
 };
 
-/* What the config leaves out: a vCPU per node, 1024 pages, 64 frames, the page policy, 1 us of wire. */
+/*
+ * What the config leaves out: a vCPU per node, 1024 pages, 64 frames, the page policy, 1 us of
+ * wire.
+ */
 void story_open(struct story *s, const struct world_config *config);
 /* Fails if anything was violated. */
 void story_close(struct story *s);

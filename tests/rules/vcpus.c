@@ -26,9 +26,9 @@ static void move(struct story *s, tidal_vcpuid v, unsigned from, unsigned to)
 }
 
 /*
- * The acknowledgement of a moved vCPU doesn't come. It runs once, at its destination; the source keeps
- * its copy frozen, and repeats the message in vain. Broken in move_on_vcpu(): no look at the epoch; in
- * move_on_saved(): READY instead of FROZEN.
+ * The acknowledgement of a moved vCPU doesn't come. It runs once, at its destination; the source
+ * keeps its copy frozen, and repeats the message in vain. Broken in move_on_vcpu(): no look at the
+ * epoch; in move_on_saved(): READY instead of FROZEN.
  */
 static void rule_18_acknowledgement_lost(void **state)
 {
@@ -83,7 +83,10 @@ static void few_slots(struct tidal_params *p, void *arg)
 	p->vcpu_slots = 1;
 }
 
-/* A node without a free slot refuses, and the vCPU hasn't even been saved. Broken in move_on_ask(): always yes. */
+/*
+ * A node without a free slot refuses, and the vCPU hasn't even been saved. Broken in
+ * move_on_ask(): always yes.
+ */
 static void rule_18_slot_reserved_first(void **state)
 {
 	struct story s;
@@ -170,7 +173,10 @@ static void rule_20_device_access_once(void **state)
 	story_close(&s);
 }
 
-/* A vCPU isn't saved while its access is under way; its result goes with it. Broken in is_still(): TIDAL_IO too. */
+/*
+ * A vCPU isn't saved while its access is under way; its result goes with it. Broken in is_still():
+ * TIDAL_IO too.
+ */
 static void rule_20_no_snapshot_during_access(void **state)
 {
 	struct story s;
@@ -192,8 +198,8 @@ static void rule_20_no_snapshot_during_access(void **state)
 }
 
 /*
- * The clock of node 2 is 5 ms slow. What it hears of the others brings it forward, so a vCPU that moves
- * there sees time go on (the world checks that). Broken in core_message(): in.time ignored.
+ * The clock of node 2 is 5 ms slow. What it hears of the others brings it forward, so a vCPU that
+ * moves there sees time go on (the world checks that). Broken in core_message(): in.time ignored.
  */
 static void rule_21_time(void **state)
 {
