@@ -89,7 +89,7 @@ CELL(on_map_done)
 	engine_store(e, &o->page);
 	engine_free(e, t->frame, false);
 	t->frame = TIDAL_FRAME_NONE;
-	proto_arrived(e, t);
+	proto_arrived(e, t, &o->page);
 	return 0;
 }
 

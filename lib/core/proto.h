@@ -68,7 +68,7 @@ enum situation proto_situation(const struct transit *t, const struct page *page)
 /* stall.c: go on towards what local waiters want. The transit is theirs or free to take. */
 void proto_pursue(struct engine *e, struct transit *t);
 /* stall.c: the page is here as wanted: wake the waiters, hold the page for the first. */
-void proto_arrived(struct engine *e, struct transit *t);
+void proto_arrived(struct engine *e, struct transit *t, const struct page *page);
 /* stall.c: nothing is under way any more: serve who waits, end the transit. */
 void proto_settle(struct engine *e, struct transit *t);
 /* stall.c: wake all local waiters of the page, to retry (or skip). */

@@ -308,19 +308,26 @@ static void serve_pinned(struct engine *e, struct transit **t, const struct wire
 		proto_queue(e, *t, r);
 }
 
+/* *page* as it is now. */
+static void serve(struct engine *e, struct transit **t, struct page *page,
+		  const struct wire_request *r)
+{
+	if (r->want == TIDAL_WRITE)
+		hot_write_stall(e->hot, r->gfn);
+	if (engine_pinned(e, r->gfn))
+		serve_pinned(e, t, r);
+	else if (would_rather_have_vcpu(e, page, r))
+		invite(e, t, r, REFUSE_SEND_VCPU);
+	else
+		serve_page(e, t, page, r);
+}
+
 void proto_serve(struct engine *e, struct transit **t, const struct wire_request *r)
 {
 	struct page page;
 
 	engine_page(e, r->gfn, &page);
-	if (r->want == TIDAL_WRITE)
-		hot_write_stall(e->hot, r->gfn);
-	if (engine_pinned(e, r->gfn))
-		serve_pinned(e, t, r);
-	else if (would_rather_have_vcpu(e, &page, r))
-		invite(e, t, r, REFUSE_SEND_VCPU);
-	else
-		serve_page(e, t, &page, r);
+	serve(e, t, &page, r);
 }
 
 /* ---- requests, by situation ---- */
@@ -341,7 +348,7 @@ CELL(on_request_serve)
 
 	if (!is_request_sound(e, r))
 		return TIDAL_EPROTO;
-	proto_serve(e, &t, r);
+	serve(e, &t, &o->page, r);
 	if (t && t->state == SIT_HELD && t->hold_vcpu == TIDAL_VCPU_NONE && !t->queue)
 		transits_end(e->transits, t);
 	return 0;
@@ -383,7 +390,7 @@ CELL(on_request_held)
 		return 0;
 	}
 	proto_unhold(e, t);
-	proto_serve(e, &t, r);
+	serve(e, &t, &o->page, r);
 	if (t->state == SIT_HELD && t->hold_vcpu == TIDAL_VCPU_NONE)
 		proto_settle(e, t);
 	return 0;

@@ -100,7 +100,7 @@ static void want_ask(struct engine *e, struct transit *t, struct page *page)
 static void want_mapped(struct engine *e, struct transit *t, struct page *page)
 {
 	if (page->map != UNMAPPED)
-		proto_arrived(e, t);
+		proto_arrived(e, t, page);
 	else
 		proto_map(e, t, page, page->frame, MAPPED_R);
 }
@@ -108,7 +108,7 @@ static void want_mapped(struct engine *e, struct transit *t, struct page *page)
 static void want_writable(struct engine *e, struct transit *t, struct page *page)
 {
 	if (page->map == MAPPED_RW)
-		proto_arrived(e, t);
+		proto_arrived(e, t, page);
 	else
 		proto_map(e, t, page, page->frame, MAPPED_RW);
 }
@@ -125,7 +125,7 @@ static void want_sole(struct engine *e, struct transit *t, struct page *page)
 static void want_zeroes(struct engine *e, struct transit *t, struct page *page)
 {
 	if (page->map != UNMAPPED) {
-		proto_arrived(e, t);
+		proto_arrived(e, t, page);
 		return;
 	}
 	if (!engine_page_room(e, page)) {
@@ -144,9 +144,8 @@ static void want_frame(struct engine *e, struct transit *t, struct page *page)
 
 static void want_skip(struct engine *e, struct transit *t, struct page *page)
 {
-	(void)page; /* it reads as zeroes before and after, here and wherever a copy is */
-	t->skip = true;
-	proto_arrived(e, t);
+	t->skip = true; /* it reads as zeroes before and after, here and wherever a copy is */
+	proto_arrived(e, t, page);
 }
 
 typedef void (*want_fn)(struct engine *, struct transit *, struct page *);
@@ -313,10 +312,9 @@ void proto_wake(struct engine *e, struct transit *t, tidal_gfn gfn)
 			e->vmm->waiter[i].poked = true;
 }
 
-void proto_arrived(struct engine *e, struct transit *t)
+void proto_arrived(struct engine *e, struct transit *t, const struct page *page)
 {
 	tidal_vcpuid first = sched_waiting(e->sched, SCHED_WAIT_PAGE, t->gfn);
-	struct page page;
 
 	t->state = SIT_HELD;
 	transit_room_leave(e->transits, t);
@@ -327,9 +325,8 @@ void proto_arrived(struct engine *e, struct transit *t)
 		proto_settle(e, t);
 		return;
 	}
-	engine_page(e, t->gfn, &page);
 	proto_hold(e, t, first,
-		   e->now + hold_time(e, vcpus_at(e->vcpus, first), page_is_owned(&page)));
+		   e->now + hold_time(e, vcpus_at(e->vcpus, first), page_is_owned(page)));
 }
 
 void proto_release(struct engine *e, tidal_vcpuid v)
@@ -364,20 +361,18 @@ static void settle_pinned(struct engine *e, struct transit *t)
 			proto_serve(e, &t, &r);
 }
 
-void proto_settle(struct engine *e, struct transit *t)
+/* What others wait for. false: something is under way again, or they have to go on waiting. */
+static bool settle_others(struct engine *e, struct transit *t)
 {
 	struct page page;
 	struct wire_request r;
 	tidal_gfn gfn = t->gfn;
 
-	proto_unhold(e, t);
-	transit_room_leave(e->transits, t);
-	t->state = SIT_HELD;
 	engine_page(e, gfn, &page);
 	if (t->drop_due) {
 		proto_drop(e, t, &page, SIT_INVALID);
 		if (t->state != SIT_HELD)
-			return;
+			return false;
 		engine_page(e, gfn, &page);
 	}
 	while (!(page_is_owned(&page) && engine_pinned(e, gfn)) &&
@@ -387,13 +382,23 @@ void proto_settle(struct engine *e, struct transit *t)
 		else
 			proto_forward(e, &r);
 		if (t->state != SIT_HELD || t->hold_vcpu != TIDAL_VCPU_NONE)
-			return;
+			return false;
 		engine_page(e, gfn, &page);
 	}
 	if (t->queue)
 		settle_pinned(e, t);
-	if (t->queue)
-		return; /* they wait for the pin to go */
+	return !t->queue; /* else they wait for the pin to go */
+}
+
+void proto_settle(struct engine *e, struct transit *t)
+{
+	tidal_gfn gfn = t->gfn;
+
+	proto_unhold(e, t);
+	transit_room_leave(e->transits, t);
+	t->state = SIT_HELD;
+	if ((t->drop_due || t->queue) && !settle_others(e, t))
+		return;
 	t->server = TIDAL_NODE_NONE; /* whoever still waits wants more than came: it stalls again */
 	proto_wake(e, t, gfn);
 	transits_end(e->transits, t);
