@@ -34,8 +34,10 @@ static void decode(struct vm *vm, int n)
 	assert_int_equal(added(vm), n);
 }
 
-/* The page leaves and comes back in the same frame, changed elsewhere. Broken in the fake
- * host's unmap: it keeps the frame's generation. */
+/*
+ * The page leaves and comes back in the same frame, changed elsewhere. Broken in fake_mem_forget():
+ * neither decoded code nor translation dropped.
+ */
 static void rule_11_code_changed_elsewhere(void **state)
 {
 	struct vm *vm = *state;
@@ -50,7 +52,7 @@ static void rule_11_code_changed_elsewhere(void **state)
 	assert_int_equal(added(vm), 2);
 }
 
-/* Another frame is installed at the same place. */
+/* Another frame is installed at the same place. Broken in map_one(): nothing forgotten. */
 static void rule_11_code_installed(void **state)
 {
 	struct tidal_act_pages act = { .mask = 1, .gfn = PAGE / TIDAL_PAGE_SIZE,
@@ -68,7 +70,10 @@ static void rule_11_code_installed(void **state)
 	assert_int_equal(added(vm), 2);
 }
 
-/* A hart writes to the page, the same one or another. Broken in the fake host's store: no bump. */
+/*
+ * A hart writes to the page, the same one or another. Broken in write_bytes(): no
+ * fake_code_written().
+ */
 static void rule_11_code_written_here(void **state)
 {
 	struct vm *vm = *state;
@@ -85,7 +90,7 @@ static void rule_11_code_written_here(void **state)
 /* ---- rule 12 ---- */
 
 /* LR on a page that is here read-only: an SC that is bound to come would stall anyway, and a
- * stall would end the reservation. Broken in the fake host's LR: loads as a read. */
+ * stall would end the reservation. Broken in fake_load_reserved(): loads as a read. */
 static void rule_12_lr_stalls_as_a_write(void **state)
 {
 	struct vm *vm = *state;
@@ -114,13 +119,14 @@ static uint64_t conditional_store(struct vm *vm)
 	return vm_regs(vm, 0).x[S0]; /* 0: it was done */
 }
 
+/* Nothing happens in between. Broken in fake_load_reserved(): no reservation. */
 static void rule_12_reservation_holds(void **state)
 {
 	reserve(*state);
 	assert_int_equal(conditional_store(*state), 0);
 }
 
-/* The page was away in between. Broken in the fake host's unmap: reservations stay. */
+/* The page was away in between. Broken in fake_mem_forget(): reservations stay. */
 static void rule_12_reservation_dies_on_unmap(void **state)
 {
 	reserve(*state);
@@ -137,7 +143,7 @@ static void rule_12_reservation_dies_on_protect(void **state)
 	assert_int_equal(conditional_store(*state), 1);
 }
 
-/* Another vCPU stores the value that is there already. Broken in the fake host's store. */
+/* Another vCPU stores what is there already. Broken in write_bytes(): no fake_unreserve_bytes(). */
 static void rule_12_reservation_dies_on_a_write(void **state)
 {
 	struct vm *vm = *state;
@@ -149,7 +155,7 @@ static void rule_12_reservation_dies_on_a_write(void **state)
 	assert_int_equal(conditional_store(vm), 1);
 }
 
-/* The vCPU moves. Broken in the fake host's save: the reservation stays. */
+/* The vCPU moves. Broken in fake_vcpu_load(): the vCPU comes with a reservation. */
 static void rule_12_reservation_does_not_move(void **state)
 {
 	struct vm *vm = *state;
