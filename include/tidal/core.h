@@ -30,7 +30,9 @@ TIDAL_API size_t tidal_core_footprint(const struct tidal_params *params);
  * Make a core in *mem*: at least footprint bytes, aligned to 64, all zero (fresh
  * anonymous memory is; parts that are never needed are then never touched).
  * The memory stays the caller's and is freed by simply forgetting the core. Errors:
- * TIDAL_EINVAL, TIDAL_ERANGE (see tidal_params_check()), TIDAL_ENOMEM.
+ * TIDAL_EINVAL, TIDAL_ERANGE (see tidal_params_check(); or the map gives this node more vCPUs than
+ * vcpu_slots, or memory in more pieces than `ranges`), TIDAL_ENOMEM. vCPUs run after
+ * TIDAL_CMD_CONTINUE.
  */
 TIDAL_API TIDAL_CHECKED int tidal_core_init(void *mem, size_t bytes,
 					    const struct tidal_params *params,

@@ -7,6 +7,7 @@
 #include "proto.h"
 #include "route.h"
 
+#define OFTEN_REFUSED 3 /* refusals after which a request may wait with other askers */
 #define TRIES_BEFORE_FIND 6 /* refusals after which all nodes are asked who the owner is */
 
 static struct whereabouts at(tidal_nodeid node, uint64_t epoch)
@@ -96,7 +97,7 @@ static void fill_vcpu(struct engine *e, struct wire_request *r, tidal_nodeid tar
 	r->moves = v->moves;
 	if (v->stalls >= VCPU_STARVING) {
 		r->flags |= WIRE_STARVING;
-		r->since = v->since;
+		r->since = min_u64(v->since, r->flags & WIRE_OFTEN_REFUSED ? r->since : v->since);
 	}
 	if (v->pin_bound)
 		r->flags |= WIRE_PIN_BOUND;
@@ -129,6 +130,8 @@ void proto_ask(struct engine *e, struct transit *t, const struct page *page)
 		transit_room_join(e->transits, t);
 		return;
 	}
+	if (t->in_room)
+		e->capacity->full_reported = false;
 	transit_room_leave(e->transits, t);
 	*r = (struct wire_request){
 		.gfn = t->gfn,
@@ -145,6 +148,12 @@ void proto_ask(struct engine *e, struct transit *t, const struct page *page)
 		r->flags |= WIRE_NO_EXTENT;
 	hop = route_next(e, r, hint);
 	t->vcpu = r->vcpu;
+	if (t->since == TIDAL_NEVER)
+		t->since = e->now;
+	if (t->tries >= OFTEN_REFUSED) {
+		r->flags |= WIRE_OFTEN_REFUSED;
+		r->since = t->since;
+	}
 	t->known = hint.node == TIDAL_NODE_NONE ? 0 : hint.epoch + 1;
 	if (page->state == TIDAL_PAGE_SECONDARY &&
 	    (t->known == 0 || epoch_newer(page->epoch, hint.epoch)))
@@ -242,11 +251,12 @@ static void take_contents(struct engine *e, struct occasion *o, uint8_t flags)
 	}
 }
 
-static bool own_is_sound(const struct occasion *o, const struct wire_own *g)
+static bool own_is_sound(const struct engine *e, const struct occasion *o,
+			 const struct wire_own *g)
 {
 	bool has_copy = o->page.state == TIDAL_PAGE_SECONDARY;
 
-	if (!answers(o, g->id))
+	if (!answers(o, g->id) || !copies_sound(g->copies, e->nodes))
 		return false;
 	if (g->flags & WIRE_NO_DATA) /* a copy of a page of zeroes has no frame to write to */
 		return has_copy && o->page.frame != TIDAL_FRAME_NONE;
@@ -259,7 +269,7 @@ CELL(on_own)
 	struct transit *t = o->t;
 	struct tidal_nodeset early = { { 0 } };
 
-	if (!own_is_sound(o, g))
+	if (!own_is_sound(e, o, g))
 		return TIDAL_EPROTO;
 	answered(e, o, g->hops);
 	if (t->epoch == g->epoch)
@@ -309,14 +319,22 @@ static void tell_homes(struct engine *e, const struct extent *x)
 	engine_multicast(e, &homes, &m);
 }
 
+/* Aligned, around the page, inside of guest memory (the last range of which may be partial)? */
+static bool extent_is_sound(const struct engine *e, tidal_gfn gfn, const struct extent *x)
+{
+	uint64_t range = gfn >> TIDAL_RANGE_SHIFT;
+
+	return x->order <= EXTENT_ORDER_MAX && x->first >> x->order << x->order == x->first &&
+	       x->first >> x->order == range >> x->order &&
+	       (x->first + (UINT64_C(1) << x->order) - 1) << TIDAL_RANGE_SHIFT < e->guest->pages;
+}
+
 CELL(on_extent)
 {
 	const struct wire_extent *g = &o->m->u.extent;
 	struct extent x = { g->first, g->order, g->epoch };
 
-	if (!answers(o, g->id) || g->order > TIDAL_ORDER_MAX ||
-	    g->first >> g->order != (o->gfn >> TIDAL_RANGE_SHIFT) >> g->order ||
-	    g->first & ((UINT64_C(1) << g->order) - 1) || !ranges_add(e->ranges, &x))
+	if (!answers(o, g->id) || !extent_is_sound(e, o->gfn, &x) || !ranges_add(e->ranges, &x))
 		return TIDAL_EPROTO;
 	answered(e, o, g->hops);
 	o->t->tries = 0;
@@ -353,17 +371,24 @@ static void report_conflict(struct engine *e, const struct occasion *o)
 				 .text = "two pins on different nodes make this access impossible" });
 }
 
+/* Those who waited for a grant to this node: it may never come. */
+static void refuse_all(struct engine *e, struct transit *t)
+{
+	struct wire_request r;
+
+	while (transit_dequeue(e->transits, t, &r))
+		proto_refuse(e, &r, REFUSE_AGAIN);
+}
+
 CELL(on_refuse)
 {
 	const struct wire_refuse *r = &o->m->u.refuse;
 	struct transit *t = o->t;
-	struct wire_request waiting;
 
 	if (!answers(o, r->id))
 		return TIDAL_EPROTO;
 	answered(e, o, r->hops);
-	while (transit_dequeue(e->transits, t, &waiting))
-		proto_refuse(e, &waiting, REFUSE_AGAIN);
+	refuse_all(e, t);
 	if (r->owner < e->nodes && r->owner != e->self)
 		owners_hint_page(e->owners, t->gfn, at(r->owner, r->epoch));
 	/* with the grant that did not come, no acknowledgements are due */
@@ -382,11 +407,8 @@ CELL(on_refuse)
 /* Queued requests that have waited too long for a grant: what led them here was stale. */
 CELL(on_ask_timer)
 {
-	struct wire_request r;
-
 	transit_timer(e->transits, o->t, TIDAL_NEVER);
-	while (transit_dequeue(e->transits, o->t, &r))
-		proto_refuse(e, &r, REFUSE_AGAIN);
+	refuse_all(e, o->t);
 	return 0;
 }
 
@@ -411,7 +433,7 @@ CELL(on_ask_again)
 
 CELL(on_found)
 {
-	if (!o->t || o->page.state == TIDAL_PAGE_INVALID)
+	if (!page_is_owned(&o->page))
 		owners_hint_page(e->owners, o->gfn, at(o->from, o->m->u.found.epoch));
 	return 0;
 }

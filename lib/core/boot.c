@@ -2,20 +2,46 @@
 /* boot - see boot.h. */
 #include "boot.h"
 
-static void own_extents(struct engine *e, tidal_gfn first, uint64_t pages)
+/* The extents that make up a run of memory, the largest that are aligned: call with *at = its
+ * first range until it returns false. */
+static bool next_extent(const struct tidal_vmap_memory *run, uint64_t *at, struct extent *x)
 {
-	uint64_t at = first >> TIDAL_RANGE_SHIFT;
-	uint64_t end = (first + pages + TIDAL_RANGE_PAGES - 1) >> TIDAL_RANGE_SHIFT;
+	uint64_t end = (run->first + run->pages + TIDAL_RANGE_PAGES - 1) >> TIDAL_RANGE_SHIFT;
 
-	while (at < end) {
-		struct extent x = { at, 0, 0 };
+	if (*at >= end)
+		return false;
+	*x = (struct extent){ *at, 0, 0 };
+	while (x->order < TIDAL_ORDER_MAX && (*at & (UINT64_C(1) << x->order)) == 0 &&
+	       *at + (UINT64_C(2) << x->order) <= end)
+		x->order++;
+	*at += UINT64_C(1) << x->order;
+	return true;
+}
 
-		while (x.order < TIDAL_ORDER_MAX && (at & (UINT64_C(1) << x.order)) == 0 &&
-		       at + (UINT64_C(2) << x.order) <= end)
-			x.order++;
+static void own_extents(struct engine *e, const struct tidal_vmap_memory *run)
+{
+	uint64_t at = run->first >> TIDAL_RANGE_SHIFT;
+	struct extent x;
+
+	while (next_extent(run, &at, &x))
 		(void)ranges_add(e->ranges, &x); /* the map's runs don't overlap */
-		at += UINT64_C(1) << x.order;
+}
+
+bool boot_fits(const struct engine *e, const struct tidal_vmap *map)
+{
+	uint32_t extents = 0, vcpus = 0;
+	struct extent x;
+
+	for (uint32_t i = 0; i < map->memory_runs; i++) {
+		uint64_t at = map->memory[i].first >> TIDAL_RANGE_SHIFT;
+
+		while (map->memory[i].node == e->self && next_extent(&map->memory[i], &at, &x))
+			extents++;
 	}
+	for (uint32_t i = 0; i < map->vcpu_runs; i++)
+		vcpus += map->vcpu[i].node == e->self ? map->vcpu[i].count : 0;
+	return table_room(&e->ranges->table, extents + RANGES_SPLIT) && vcpus <= e->vcpus->slots &&
+	       tidal_vmap_vcpus(map) <= e->vcpus->count;
 }
 
 static void place_vcpus(struct engine *e, const struct tidal_vmap_vcpus *run)
@@ -43,7 +69,7 @@ static void start(struct engine *e)
 	g->vcpus = tidal_vmap_vcpus(&g->map);
 	for (uint32_t i = 0; i < g->map.memory_runs; i++)
 		if (g->map.memory[i].node == e->self)
-			own_extents(e, g->map.memory[i].first, g->map.memory[i].pages);
+			own_extents(e, &g->map.memory[i]);
 	for (uint32_t i = 0; i < g->map.vcpu_runs; i++)
 		place_vcpus(e, &g->map.vcpu[i]);
 	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_READY,
@@ -143,8 +169,7 @@ static bool is_usable(const struct engine *e, const struct tidal_vmap *map)
 {
 	const char *why;
 
-	return tidal_vmap_check(map, e->nodes, &why) == 0 &&
-	       tidal_vmap_vcpus(map) <= e->vcpus->count;
+	return tidal_vmap_check(map, e->nodes, &why) == 0 && boot_fits(e, map);
 }
 
 int boot_on_map(struct engine *e, tidal_nodeid from, const struct wire_map *m)

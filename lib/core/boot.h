@@ -9,6 +9,8 @@
 
 #include "engine.h"
 
+/* Has this node room for what a (checked) map gives it: its extents, its vCPUs? */
+bool boot_fits(const struct engine *e, const struct tidal_vmap *map);
 /* The master's own start. */
 void boot_master(struct engine *e, const struct tidal_vmap *map);
 /* Master: send what is still to be told, as far as there is room. */

@@ -93,3 +93,15 @@ void copies_expand(copies c, unsigned nodes, unsigned a, unsigned b, struct tida
 	if (b < nodes)
 		nodeset_del(set, b);
 }
+
+bool copies_sound(copies c, unsigned nodes)
+{
+	if (nodes <= EXACT_NODES)
+		return !(c & ~copies_all(nodes));
+	if (tag(c) == COARSE)
+		return true;
+	for (unsigned i = 0; i < tag(c) && i < NAMES; i++)
+		if (name(c, i) >= nodes)
+			return false;
+	return tag(c) <= NAMES;
+}

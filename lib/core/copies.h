@@ -19,6 +19,8 @@ copies copies_add(copies c, unsigned n, unsigned nodes);
 copies copies_del(copies c, unsigned n, unsigned nodes);
 /* Every node that may be in c, except a and b (the pages' old and new owner). */
 void copies_expand(copies c, unsigned nodes, unsigned a, unsigned b, struct tidal_nodeset *set);
+/* Could this have been made by the functions here? To be asked of what a message brings. */
+bool copies_sound(copies c, unsigned nodes);
 /* The set of all nodes. */
 copies copies_all(unsigned nodes);
 

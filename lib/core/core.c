@@ -126,6 +126,8 @@ int tidal_core_init(void *mem, size_t bytes, const struct tidal_params *params,
 	core_engine(core, 0, &e);
 	sched_pause(e.sched, true);
 	press(&e);
+	if (p.vmap && !boot_fits(&e, p.vmap))
+		return TIDAL_ERANGE;
 	if (p.vmap)
 		boot_master(&e, p.vmap);
 	*out = core;
@@ -164,11 +166,13 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	press(&e);
 	if (!e.guest->known)
 		return 0;
-	boot_tell(&e);
+	if (e.self == 0)
+		boot_tell(&e);
 	core_settled(&e);
 	if (link_room(e.link, LINK_FORWARD, most_messages(&e))) {
 		proto_losses(&e);
-		proto_poked(&e);
+		if (e.vmm->used)
+			proto_poked(&e);
 		proto_capacity(&e);
 	}
 	return 0;

@@ -3,6 +3,7 @@
 #include "core_state.h"
 #include "devices.h"
 #include "move.h"
+#include "params.h"
 #include "proto.h"
 
 #define TIMERS_PER_TICK 16
@@ -251,6 +252,8 @@ EVENT(on_tick)
 			break;
 	}
 	while ((v = sched_preempt(e->sched, e->now)) != TIDAL_VCPU_NONE) {
+		if (vcpus_at(e->vcpus, v)->stop_asked)
+			continue;
 		e->stats->preemptions++;
 		vcpus_at(e->vcpus, v)->stop_asked = true;
 		actq_add(e->actq, TIDAL_ACT_STOP)->u.vcpu.vcpu = v;
@@ -294,16 +297,12 @@ static int move_command(struct engine *e, tidal_vcpuid v, tidal_nodeid to)
 	return 0;
 }
 
-static bool is_built_in(const struct tidal_policy_ops *ops)
-{
-	return ops == tidal_policy_cost() || ops == tidal_policy_page() ||
-	       ops == tidal_policy_vcpu();
-}
-
 static int set_policy(struct engine *e, const struct tidal_ev_command *c)
 {
-	if (c->policy_data && (!c->policy || is_built_in(c->policy)))
-		return TIDAL_EINVAL; /* it would be taken for compiled weights */
+	const char *why;
+
+	if (params_check_policy(c->policy, c->policy_data, &why))
+		return TIDAL_EINVAL;
 	e->decider->ops = c->policy ? c->policy : tidal_policy_cost();
 	e->decider->weights = c->policy_data;
 	return 0;

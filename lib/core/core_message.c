@@ -281,7 +281,7 @@ void core_settled(struct engine *e)
 	struct link_settled s;
 	struct wire m;
 
-	while (actq_used(e->actq) + 4 < ACTQ_SIZE && link_settled(e->link, &s)) {
+	while (actq_room(e->actq) && link_settled(e->link, &s)) {
 		if (s.cookie >> 56 == COOKIE_OWN)
 			settle_page(e, &s);
 		else if (s.cookie >> 56 == COOKIE_VCPU)

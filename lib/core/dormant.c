@@ -46,6 +46,7 @@ void proto_wait_for_frame(struct engine *e, struct transit *t)
 	bool first = t->state != SIT_FRAME;
 
 	t->state = SIT_FRAME;
+	engine_touch(e, t->gfn);
 	transit_room_join(e->transits, t);
 	if (!first)
 		return;

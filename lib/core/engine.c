@@ -71,6 +71,12 @@ void engine_store(struct engine *e, const struct page *page)
 	pages_put(e->pages, page);
 }
 
+void engine_touch(struct engine *e, tidal_gfn gfn)
+{
+	if (engine_ranges_room(e))
+		ranges_touch(e->ranges, gfn);
+}
+
 void engine_forget(struct engine *e, tidal_gfn gfn)
 {
 	struct page gone = { .gfn = gfn, .frame = TIDAL_FRAME_NONE, .owner = e->self };

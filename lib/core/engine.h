@@ -141,6 +141,8 @@ void engine_report(struct engine *e, const struct tidal_act_report *r);
 void engine_page(const struct engine *e, tidal_gfn gfn, struct page *page);
 /* Store it. A page of an untouched range touches it: needs engine_ranges_room(). */
 void engine_store(struct engine *e, const struct page *page);
+/* Something is under way with this dormant page: its range must not leave as a whole. */
+void engine_touch(struct engine *e, tidal_gfn gfn);
 /* The page is not this node's any more. */
 void engine_forget(struct engine *e, tidal_gfn gfn);
 /* Room in the table of ranges for a split, besides what answers that are due may bring? */

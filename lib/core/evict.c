@@ -315,7 +315,7 @@ CELL(on_give)
 	bool zero = g->flags & WIRE_IS_ZERO;
 	bool has_copy = page->state == TIDAL_PAGE_SECONDARY && page->frame != TIDAL_FRAME_NONE;
 
-	if (o->from != t->peer || (!zero && o->payload == TIDAL_FRAME_NONE))
+	if (o->from != t->peer || !copies_sound(g->copies, e->nodes) || (!zero && o->payload == TIDAL_FRAME_NONE))
 		return TIDAL_EPROTO;
 	proto_unpromise(e, t);
 	e->stats->pages_in++;

@@ -23,16 +23,6 @@ void frames_init(struct frames *f, struct arena *a, const struct frames_config *
 	f->high = config->high;
 }
 
-uint32_t frames_to_zero(const struct frames *f)
-{
-	return f->dirty + (f->total - f->fresh);
-}
-
-uint32_t frames_free(const struct frames *f)
-{
-	return f->zeroed + frames_to_zero(f);
-}
-
 tidal_frame frames_take_zeroed(struct frames *f)
 {
 	return f->zeroed == 0 ? TIDAL_FRAME_NONE : stack_of(f)[--f->zeroed];

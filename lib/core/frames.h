@@ -33,10 +33,17 @@ struct frames_config {
 
 void frames_init(struct frames *f, struct arena *a, const struct frames_config *config);
 
-/* Free frames of both kinds. */
-uint32_t frames_free(const struct frames *f);
 /* Frames to be zeroed. */
-uint32_t frames_to_zero(const struct frames *f);
+static inline uint32_t frames_to_zero(const struct frames *f)
+{
+	return f->dirty + (f->total - f->fresh);
+}
+
+/* Free frames of both kinds. */
+static inline uint32_t frames_free(const struct frames *f)
+{
+	return f->zeroed + frames_to_zero(f);
+}
 
 /* Take a clean one / any one, dirty first; NONE when there is none. */
 tidal_frame frames_take_zeroed(struct frames *f);

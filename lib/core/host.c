@@ -136,6 +136,8 @@ CELL(on_drop_done)
 		return 0;
 	}
 	t->state = t->after == SIT_UPGRADE ? SIT_ASK : t->after;
+	if (t->state == SIT_ASK)
+		proto_patience(e, t);
 	if (t->state == SIT_BACKOFF)
 		transit_timer(e->transits, t, e->now); /* there is news of the owner: ask it */
 	return 0;
@@ -162,7 +164,7 @@ CELL(on_lower_done)
 	}
 	t->state = SIT_HELD;
 	proto_serve(e, &t, &r);
-	if (t && t->state == SIT_HELD)
+	if (t && t->state == SIT_HELD && t->hold_vcpu == TIDAL_VCPU_NONE)
 		proto_settle(e, t);
 	return 0;
 }

@@ -151,17 +151,21 @@ static int check_vmap(const struct tidal_params *p, const char **why)
 	return vcpus_at(p->vmap, p->node) > p->vcpu_slots ? TIDAL_ERANGE : 0;
 }
 
-static int check_policy(const struct tidal_params *p, const char **why)
+int params_check_policy(const struct tidal_policy_ops *ops, const void *data, const char **why)
 {
-	const struct tidal_policy_ops *ops = p->policy;
-	const char *name;
-
 	*why = "policy: a table of functions of a wrong size, or with a function missing";
 	if (ops && (versioned_check(ops, ops->size, sizeof(*ops)) || ops->size < sizeof(*ops) ||
 		    !ops->request || !ops->answer || !ops->full))
 		return TIDAL_EINVAL;
 	*why = "policy_data: only for a policy of the embedder's own";
-	if (p->policy_data && (!ops || ops == tidal_policy_cost()))
+	return data && (!ops || ops == tidal_policy_cost()) ? TIDAL_EINVAL : 0;
+}
+
+static int check_policy(const struct tidal_params *p, const char **why)
+{
+	const char *name;
+
+	if (params_check_policy(p->policy, p->policy_data, why))
 		return TIDAL_EINVAL;
 	*why = "weights: one is out of range (weight: -10^9 .. 10^9, exponent: 0 .. 16), or "
 	       "their size is wrong: tidal_weights_check() names it";

@@ -12,4 +12,8 @@
  */
 int params_import(struct tidal_params *full, const struct tidal_params *user);
 
+/* Is this a policy, and may it have such data (which a built-in one would take for its
+ * compiled weights)? 0, or TIDAL_EINVAL with *why. */
+int params_check_policy(const struct tidal_policy_ops *ops, const void *data, const char **why);
+
 #endif

@@ -124,6 +124,8 @@ void proto_serve(struct engine *e, struct transit **t, const struct wire_request
 /* serve.c: pass a request on, or refuse it with "again". */
 void proto_forward(struct engine *e, const struct wire_request *r);
 /* serve.c: let it wait for the page; refuse it with "again" when there is no room for that. */
+/* serve.c: those who wait for a grant to this node don't wait for ever. */
+void proto_patience(struct engine *e, struct transit *t);
 void proto_queue(struct engine *e, struct transit *t, const struct wire_request *r);
 void proto_refuse(struct engine *e, const struct wire_request *r, uint8_t reason);
 

@@ -34,7 +34,7 @@ static struct range_mask *masks_of(const struct ranges *r)
 
 void ranges_init(struct ranges *r, struct arena *a, uint32_t limit)
 {
-	uint32_t masks = limit / 16 + 4;
+	uint32_t masks = limit; /* one for each: a range without would fill the page table */
 	struct range_mask *m;
 
 	/* room for a split beyond what the user asked for, so that small worlds work too */
@@ -107,7 +107,8 @@ bool ranges_add(struct ranges *r, const struct extent *e)
 	uint32_t order;
 	struct entry old;
 
-	if (find(r, e->first, &old, &order) || find(r, last, &old, &order))
+	if (!table_room(&r->table, 1) || find(r, e->first, &old, &order) ||
+	    find(r, last, &old, &order))
 		return false;
 	put(r, e->first, e->order, e->epoch);
 	return true;

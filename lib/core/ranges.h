@@ -42,7 +42,7 @@ void ranges_init(struct ranges *r, struct arena *a, uint32_t limit);
 
 /* Is this page dormant and here, as far as ranges know (the page table is asked first)? */
 bool ranges_has(const struct ranges *r, tidal_gfn gfn, uint64_t *epoch, bool *untouched);
-/* Add an untouched extent. Needs one entry of room; false: it overlaps one that is here. */
+/* Add an untouched extent. Needs one entry of room; false: there is none, or it overlaps one that is here. */
 bool ranges_add(struct ranges *r, const struct extent *e);
 /* The range of this page is no longer untouched. Needs RANGES_SPLIT entries of room if it was. */
 void ranges_touch(struct ranges *r, tidal_gfn gfn);

@@ -216,7 +216,8 @@ static void run(struct sched *s, tidal_time now, tidal_vcpuid v, uint16_t leaf)
 
 	sched_unlink(s, &sched_object(s, e->home)->queue, v);
 	count(s, e->home, -1, 0);
-	pass_over(s, e->order);
+	if (sched_object(s, 0)->ready)
+		pass_over(s, e->order);
 	e->place = SCHED_RUNNING;
 	e->priority = e->passes = 0;
 	e->home = leaf;
@@ -228,21 +229,39 @@ static void run(struct sched *s, tidal_time now, tidal_vcpuid v, uint16_t leaf)
 	count(s, leaf, 0, -1);
 }
 
+/* If only one vCPU is ready, there is nothing to search; it is most often the one readied last. */
+static bool is_only_one(const struct sched *s)
+{
+	return sched_object(s, 0)->ready == 1 &&
+	       sched_vcpu(s, s->readied - 1)->place == SCHED_READY;
+}
+
+/* The vCPU to run next, and on which leaf. One must be ready, and a leaf free. */
+static tidal_vcpuid choose(const struct sched *s, tidal_time now, uint16_t *leaf)
+{
+	struct candidate longest = { 0 }, best;
+
+	if (is_only_one(s)) {
+		*leaf = nearest_free(s, sched_vcpu(s, s->readied - 1)->home);
+		return s->readied - 1;
+	}
+	/* At distance 0 for all, the best is the longest waiting. */
+	look_below(s, now, 0, SCHED_OBJECT_NONE, 0, &longest);
+	*leaf = nearest_free(s, sched_vcpu(s, longest.link - 1)->home);
+	best = search_from(s, now, *leaf);
+	if (best.link != longest.link)
+		*leaf = nearest_free(s, sched_vcpu(s, best.link - 1)->home);
+	return best.link - 1;
+}
+
 bool sched_next(struct sched *s, tidal_time now, tidal_vcpuid *v, uint16_t *hthread)
 {
 	const struct sched_object *node = sched_object(s, 0);
-	struct candidate longest = { 0 }, best;
 	uint16_t leaf;
 
 	if (s->paused || !node->free || !node->ready)
 		return false;
-	/* At distance 0 for all, the best is the longest waiting. */
-	look_below(s, now, 0, SCHED_OBJECT_NONE, 0, &longest);
-	leaf = nearest_free(s, sched_vcpu(s, longest.link - 1)->home);
-	best = search_from(s, now, leaf);
-	if (best.link != longest.link)
-		leaf = nearest_free(s, sched_vcpu(s, best.link - 1)->home);
-	*v = best.link - 1;
+	*v = choose(s, now, &leaf);
 	*hthread = sched_object(s, leaf)->hthread;
 	run(s, now, *v, leaf);
 	return true;
@@ -259,6 +278,7 @@ void sched_ready(struct sched *s, tidal_time now, tidal_vcpuid v, uint8_t priori
 		e->since = now;
 	}
 	e->place = SCHED_READY;
+	s->readied = v + 1;
 	e->priority = priority;
 	e->passes = 0;
 	e->order = ++s->order;

@@ -60,6 +60,7 @@ struct sched {
 	uint32_t buckets;  /* power of two */
 	uint16_t objects;
 	uint16_t asked;	   /* running vCPUs that sched_preempt() has named */
+	uint16_t readied;  /* the vCPU that was readied last; + 1 */
 	uint32_t paused;
 	struct sched_list running; /* by start time, without those asked to stop */
 	rel vcpu;	   /* struct sched_vcpu[vcpus] */

@@ -116,6 +116,7 @@ static void invite(struct engine *e, struct transit **t, const struct wire_reque
 	if (!occupy(e, t, r))
 		return;
 	e->vcpus->promised++;
+	engine_touch(e, r->gfn);
 	if (reason == REFUSE_SEND_VCPU)
 		proto_hold(e, *t, r->vcpu, e->now + e->params->reserve_ns);
 	proto_refuse(e, r, reason);
@@ -406,7 +407,23 @@ CELL(on_request_queue)
 	return 0;
 }
 
-/* Asked for the page ourselves: wait only if it is known to be on its way here. */
+/* The page is known to be on its way here: what led the request here is news to this node. */
+static bool page_is_coming(const struct transit *t, const struct wire_request *r)
+{
+	return r->lead != 0 && (t->known == 0 || epoch_newer(r->lead - 1, t->known - 1));
+}
+
+/* It chased the page in vain, and began before this node did: it waits here and goes next. Nobody waits
+ * with one who began earlier, so they can't wait in a circle. */
+static bool may_wait_here(const struct engine *e, const struct transit *t,
+			  const struct wire_request *r)
+{
+	if (!(r->flags & WIRE_OFTEN_REFUSED))
+		return false;
+	return r->since != t->since ? r->since < t->since : r->node < e->self;
+}
+
+/* Asked for the page ourselves. */
 CELL(on_request_asking)
 {
 	const struct wire_request *r = &o->m->u.request;
@@ -414,14 +431,19 @@ CELL(on_request_asking)
 
 	if (!is_request_sound(e, r))
 		return TIDAL_EPROTO;
-	if (r->lead == 0 || (t->known != 0 && !epoch_newer(r->lead - 1, t->known - 1))) {
+	if (!page_is_coming(t, r) && !may_wait_here(e, t, r)) {
 		proto_forward(e, r);
 		return 0;
 	}
 	proto_queue(e, t, r);
-	if (t->timer == TIDAL_NEVER)
-		transit_timer(e->transits, t, e->now + QUEUE_PATIENCE * e->params->hold_max_ns);
+	proto_patience(e, t);
 	return 0;
+}
+
+void proto_patience(struct engine *e, struct transit *t)
+{
+	if (t->queue && t->timer == TIDAL_NEVER)
+		transit_timer(e->transits, t, e->now + QUEUE_PATIENCE * e->params->hold_max_ns);
 }
 
 CELL(on_request_forward)

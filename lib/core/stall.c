@@ -329,16 +329,22 @@ void proto_arrived(struct engine *e, struct transit *t, const struct page *page)
 		   e->now + hold_time(e, vcpus_at(e->vcpus, first), page_is_owned(page)));
 }
 
+#define RELEASE_BUDGET 4 /* an instruction rarely needs more pages */
+
 void proto_release(struct engine *e, tidal_vcpuid v)
 {
 	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
 
-	while (vcpu->held) {
+	for (unsigned i = 0; vcpu->held; i++) {
 		struct transit *t = transit_at(e->transits, vcpu->held);
 
 		proto_unhold(e, t);
-		if (t->state == SIT_HELD)
+		if (t->state != SIT_HELD)
+			continue;
+		if (i < RELEASE_BUDGET)
 			proto_settle(e, t);
+		else
+			transit_timer(e->transits, t, e->now); /* the next ticks settle the rest */
 	}
 }
 

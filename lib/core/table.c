@@ -49,7 +49,7 @@ void table_init(struct table *t, struct arena *a, uint32_t limit, uint32_t key_b
 #define SHORT 4 /* searches of so many steps end sooner than another hash is worked out */
 
 /* The slot of a key, or -1. An entry nearer to its home than we would be ends the search. */
-static int64_t find(const struct table *t, uint64_t key)
+static inline int64_t find(const struct table *t, uint64_t key)
 {
 	const struct entry *s = slots_of(t);
 	uint32_t i = home_of(t, key);

@@ -89,6 +89,7 @@ struct transit *transits_begin(struct transits *ts, tidal_gfn gfn)
 		.hold_vcpu = TIDAL_VCPU_NONE,
 		.frame = TIDAL_FRAME_NONE,
 		.timer = TIDAL_NEVER,
+		.since = TIDAL_NEVER,
 	};
 	e.b = transit_number(ts, t);
 	table_put(&ts->index, &e);

@@ -76,6 +76,7 @@ struct transit {
 	tidal_frame frame;    /* ZEROING: for it; MAPPING: the one that the new mapping replaces */
 	struct tidal_nodeset acks; /* COLLECT: still due; before: came early */
 	struct wire_request serving; /* LOWERING, LEAVING: for whom */
+	tidal_time since;     /* when it asked first */
 	uint32_t queue, queue_tail;  /* requests that wait */
 	tidal_time timer;
 	uint32_t heap_at; /* position in the heap of timers + 1; 0: not in it */

@@ -17,7 +17,7 @@
 	F(u64, gfn)                                                                           \
 	F(u64, held_epoch)   /* epoch of the copy that the requester has, 0: has none */      \
 	F(u64, lead)                                                                          \
-	F(u64, since)	     /* starving: pod time since when the vCPU has not retired */     \
+	F(u64, since)	     /* starving, or often refused: pod time since when */            \
 	F(u32, id)	     /* of the requester; comes back with the answer */               \
 	F(u16, node)	     /* the requester: answers go there directly */                   \
 	F(u16, vcpu)	     /* that stalled, NONE: a VMM thread */                           \
@@ -148,6 +148,7 @@ enum wire_request_flags {
 	WIRE_NO_EXTENT = 8,  /* the requester has no room for an extent */
 	WIRE_VIA_HOME = 16,  /* the page's home has been asked */
 	WIRE_PIN_BOUND = 32, /* the vCPU came where it is for a pinned page */
+	WIRE_OFTEN_REFUSED = 64, /* since `since`: waits with whoever began to ask later */
 };
 
 enum wire_grant_flags {
