@@ -205,8 +205,10 @@ static void rule_15_starving_without_holds(void **state)
 	story_close(&s);
 }
 
-/* A page is pushed to another node only after that has said yes, so that there is a frame
- * for it. Broken in on_evict_owned(): pushes without asking. */
+/*
+ * A page is pushed to another node only after that has said yes, so that there is a frame for it.
+ * Broken in on_answer(): a no taken for a yes.
+ */
 static void rule_16_push_needs_a_credit(void **state)
 {
 	struct story s;

@@ -27,8 +27,8 @@ static void move(struct story *s, tidal_vcpuid v, unsigned from, unsigned to)
 
 /*
  * The acknowledgement of a moved vCPU doesn't come. It runs once, at its destination; the source
- * keeps its copy frozen, and repeats the message in vain. Broken in move_on_vcpu(): no look at the
- * epoch; in move_on_saved(): READY instead of FROZEN.
+ * keeps its copy frozen, and repeats the message in vain. Broken in move_on_saved(): READY
+ * instead of FROZEN.
  */
 static void rule_18_acknowledgement_lost(void **state)
 {
@@ -135,7 +135,10 @@ static void rule_19_copy_for_a_vcpu_that_left(void **state)
 	story_close(&s);
 }
 
-/* The same with the page itself: the node owns it, and passes it on to where the vCPU is. */
+/*
+ * The same with the page itself: the node owns it, and passes it on to where the vCPU is. Broken in
+ * on_own(): taken only while somebody waits.
+ */
 static void rule_19_page_for_a_vcpu_that_left(void **state)
 {
 	struct story s;
