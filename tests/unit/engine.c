@@ -160,7 +160,7 @@ static void test_random_numbers(void **state)
 	one_close(&o);
 }
 
-/* ---- asked for one by one, granted together ---- */
+/* ---- answers ---- */
 
 static void say(struct one_core *o, const struct wire *m)
 {
@@ -175,6 +175,43 @@ static void say(struct one_core *o, const struct wire *m)
 	one_pull(o);
 }
 
+/* All memory is on node 1, and VMM threads here want pages 5 and 6: requests 1 and 2. */
+static void open_asking(struct one_core *o)
+{
+	memset(o, 0, sizeof(*o));
+	one_params(o, 0);
+	o->map.memory[0].node = 1;
+	one_start(o);
+	one_peer(o);
+	one_run(o);
+	for (tidal_gfn gfn = 5; gfn <= 6; gfn++) {
+		struct tidal_event ev = one_stall(TIDAL_VCPU_NONE, gfn, TIDAL_WRITE);
+
+		assert_int_equal(one_push(o, &ev), 0);
+		one_pull(o);
+	}
+}
+
+/* Only the answer to the request that is out counts. */
+static void test_answers_to_other_requests(void **state)
+{
+	struct wire m = { .kind = MSG_OWN,
+			  .u.own = { .gfn = 5, .epoch = 1, .id = 2, .flags = WIRE_IS_ZERO } };
+	struct tidal_page_info info;
+	struct one_core o;
+
+	(void)state;
+	open_asking(&o);
+	say(&o, &m); /* the other page's */
+	assert_int_equal(tidal_core_page(o.core, 5, &info), 0);
+	assert_int_equal(info.transient, SIT_ASK);
+	m.u.own.id = 1;
+	say(&o, &m);
+	assert_int_equal(tidal_core_page(o.core, 5, &info), 0);
+	assert_int_not_equal(info.state, TIDAL_PAGE_INVALID);
+	one_close(&o);
+}
+
 /*
  * Two pages of a range are asked for; the answer for the first is the whole range, so the second
  * request finds nobody. The second page is here meanwhile, and its stall ends all the same.
@@ -187,20 +224,10 @@ static void test_page_that_comes_along(void **state)
 	const struct wire refuse = { .kind = MSG_REFUSE,
 				     .u.refuse = { .gfn = 6, .id = 2, .owner = TIDAL_NODE_NONE } };
 	struct tidal_page_info info;
-	struct tidal_event ev;
-	struct one_core o = { .now = 0 };
+	struct one_core o;
 
 	(void)state;
-	one_params(&o, 0);
-	o.map.memory[0].node = 1;
-	one_start(&o);
-	one_peer(&o);
-	one_run(&o);
-	for (tidal_gfn gfn = 5; gfn <= 6; gfn++) {
-		ev = one_stall(TIDAL_VCPU_NONE, gfn, TIDAL_WRITE);
-		assert_int_equal(one_push(&o, &ev), 0);
-		one_pull(&o);
-	}
+	open_asking(&o);
 	say(&o, &extent);
 	one_settle(&o);
 	one_check(&o);
@@ -228,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_freed_frames_come_back),
 		cmocka_unit_test(test_who_waits),
 		cmocka_unit_test(test_random_numbers),
+		cmocka_unit_test(test_answers_to_other_requests),
 		cmocka_unit_test(test_page_that_comes_along),
 	};
 
