@@ -142,6 +142,16 @@ static uint32_t most_messages(const struct engine *e)
 	return 2u * e->nodes + 24;
 }
 
+/* Room for what an event may cause? One that brings things to an end needs less. */
+static int room_for(const struct engine *e, uint32_t kind)
+{
+	bool ends = kind == TIDAL_EV_HOST_DONE || kind == TIDAL_EV_TICK;
+
+	if (link_room(e->link, LINK_REQUEST, most_messages(e)))
+		return 0;
+	return ends && link_room(e->link, LINK_REPLY, most_messages(e)) ? 0 : TIDAL_EAGAIN;
+}
+
 int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_event *event)
 {
 	struct engine e;
@@ -153,11 +163,9 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	if (event->kind == TIDAL_EV_MESSAGE) {
 		err = core_message(&e, &event->u.message);
 	} else {
-		if (!link_room(e.link, LINK_REQUEST, most_messages(&e)) &&
-		    event->kind != TIDAL_EV_HOST_DONE && event->kind != TIDAL_EV_TICK)
-			return TIDAL_EAGAIN;
-		if (!link_room(e.link, LINK_REPLY, most_messages(&e)))
-			return event->kind == TIDAL_EV_TICK ? 0 : TIDAL_EAGAIN;
+		err = room_for(&e, event->kind);
+		if (err)
+			return event->kind == TIDAL_EV_TICK ? 0 : err;
 		err = core_event(&e, core, event);
 	}
 	if (err)
@@ -178,30 +186,30 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	return 0;
 }
 
-/* ---- pull ---- */
+/* ---- pull: without an engine, which takes longer to set up than to see that nothing waits ---- */
 
 /* Frames for the driver to receive into: dirty ones first, they are overwritten anyway. */
-static bool pull_post(struct engine *e, struct tidal_action *action)
+static bool pull_post(struct frames *f, struct tidal_action *action)
 {
 	tidal_frame frame;
 
-	if (e->frames->posted >= e->frames->landing)
+	if (f->posted >= f->landing)
 		return false;
-	frame = frames_take_dirty(e->frames);
+	frame = frames_take_dirty(f);
 	if (frame == TIDAL_FRAME_NONE)
-		frame = frames_take_zeroed(e->frames);
+		frame = frames_take_zeroed(f);
 	if (frame == TIDAL_FRAME_NONE)
 		return false;
-	e->frames->posted++;
+	f->posted++;
 	*action = (struct tidal_action){ .kind = TIDAL_ACT_POST, .u.frame = { 0, frame } };
 	return true;
 }
 
-static bool pull_send(struct engine *e, struct tidal_action *action)
+static bool pull_send(struct tidal_core *core, struct tidal_action *action)
 {
 	struct link_out out;
 
-	if (!link_next(e->link, e->now, &out, e->stats))
+	if (!link_next(REL(core, link), core->now, &out, &core->stats))
 		return false;
 	*action = (struct tidal_action){
 		.kind = TIDAL_ACT_SEND,
@@ -212,36 +220,36 @@ static bool pull_send(struct engine *e, struct tidal_action *action)
 	return true;
 }
 
-static bool pull_run(struct engine *e, struct tidal_action *action)
+static bool pull_run(struct tidal_core *core, struct tidal_action *action)
 {
 	struct vcpu *vcpu;
 	tidal_vcpuid v;
 	uint16_t hthread;
 
-	if (!sched_next(e->sched, e->now, &v, &hthread))
+	if (!sched_next(REL(core, sched), core->now, &v, &hthread))
 		return false;
-	vcpu = vcpus_at(e->vcpus, v);
+	vcpu = vcpus_at(&core->vcpus, v);
 	*action = (struct tidal_action){
 		.kind = TIDAL_ACT_RUN,
 		.u.vcpu = { .vcpu = v, .hthread = hthread, .resume = vcpu->resume,
 			    .value = vcpu->value,
-			    .watch = e->params->flags & TIDAL_PARAM_RETIRE_EVENTS &&
+			    .watch = core->params.flags & TIDAL_PARAM_RETIRE_EVENTS &&
 				     (vcpu->stalls || vcpu->held || vcpu->moved) },
 	};
 	vcpu->state = TIDAL_VCPU_RUNNING;
 	vcpu->resume = TIDAL_RESUME_RETRY;
 	vcpu->stop_asked = false;
-	vcpu->ran_on = e->self;
-	vcpu->ran_at = e->now;
-	e->stats->runs++;
+	vcpu->ran_on = core->params.node;
+	vcpu->ran_at = core->now;
+	core->stats.runs++;
 	return true;
 }
 
 /* Paused: tell those that run to stop. */
-static bool pull_stop(struct engine *e, struct tidal_core *core, struct tidal_action *action)
+static bool pull_stop(struct tidal_core *core, struct tidal_action *action)
 {
-	for (; core->paused && core->stop_cursor < e->guest->vcpus; core->stop_cursor++) {
-		struct vcpu *vcpu = vcpus_at(e->vcpus, core->stop_cursor);
+	for (; core->paused && core->stop_cursor < core->guest.vcpus; core->stop_cursor++) {
+		struct vcpu *vcpu = vcpus_at(&core->vcpus, core->stop_cursor);
 
 		if (vcpu->state != TIDAL_VCPU_RUNNING || vcpu->stop_asked)
 			continue;
@@ -254,31 +262,37 @@ static bool pull_stop(struct engine *e, struct tidal_core *core, struct tidal_ac
 }
 
 /* Zeroing in the background, when there is nothing else to do. */
-static bool pull_zero(struct engine *e, struct tidal_action *action)
+static bool pull_zero(struct tidal_core *core, struct tidal_action *action)
 {
 	tidal_frame frame;
 
-	if (e->frames->zeroing >= BACKGROUND_ZEROING || e->transits->room_first)
+	if (core->frames.zeroing >= BACKGROUND_ZEROING || core->transits.room_first)
 		return false;
-	frame = frames_take_dirty(e->frames);
+	frame = frames_take_dirty(&core->frames);
 	if (frame == TIDAL_FRAME_NONE)
 		return false;
-	e->frames->zeroing++;
+	core->frames.zeroing++;
 	*action = (struct tidal_action){ .kind = TIDAL_ACT_ZERO,
 					 .u.frame = { tag(TOKEN_ZERO, frame), frame } };
 	return true;
 }
 
-int tidal_core_pull(struct tidal_core *core, struct tidal_action *action)
+static bool pull_settled(struct tidal_core *core, struct tidal_action *action)
 {
 	struct engine e;
 
-	if (actq_take(&core->actq, action))
-		return 1;
+	if (!link_any_settled(REL(core, link)))
+		return false;
 	core_engine(core, core->now, &e);
 	core_settled(&e);
-	return actq_take(e.actq, action) || pull_post(&e, action) || pull_send(&e, action) ||
-	       pull_stop(&e, core, action) || pull_run(&e, action) || pull_zero(&e, action);
+	return actq_take(&core->actq, action);
+}
+
+int tidal_core_pull(struct tidal_core *core, struct tidal_action *action)
+{
+	return actq_take(&core->actq, action) || pull_settled(core, action) ||
+	       pull_post(&core->frames, action) || pull_send(core, action) ||
+	       pull_stop(core, action) || pull_run(core, action) || pull_zero(core, action);
 }
 
 tidal_time tidal_core_deadline(const struct tidal_core *core)

@@ -165,6 +165,7 @@ bool link_next(struct link *l, tidal_time now, struct link_out *out, struct tida
  */
 tidal_time link_deadline(const struct link *l);
 
+bool link_any_settled(const struct link *l);
 /* Next settled message; false: none. Room for them never runs out: they keep their pool entry. */
 bool link_settled(struct link *l, struct link_settled *s);
 

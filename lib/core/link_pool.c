@@ -94,6 +94,11 @@ void link_finish(struct link *l, struct msg *m, bool lost)
 		release(l, m);
 }
 
+bool link_any_settled(const struct link *l)
+{
+	return l->settled_head != 0;
+}
+
 bool link_settled(struct link *l, struct link_settled *s)
 {
 	struct msg *m;
