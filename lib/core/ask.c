@@ -55,7 +55,7 @@ static void factors(struct engine *e, const struct wire_request *r, const struct
 		.local_share = r->local_share,
 		.remote_share = r->remote_share,
 		.pingpong = r->pingpong,
-		.hot = hot_is(e->hot, r->gfn),
+		.hot = r->pingpong >= HOT_MIN,
 		.load_here = r->load,
 		.load_there = e->peers[target].load,
 		.free_here = r->free,

@@ -10,11 +10,6 @@ static uint64_t key_of(const struct table *t, const struct entry *e)
 	return e->a & ((UINT64_C(1) << t->key_bits) - 1);
 }
 
-static uint32_t home_of(const struct table *t, uint64_t key)
-{
-	return spread(mix64(key), t->size);
-}
-
 static uint32_t next_slot(const struct table *t, uint32_t i)
 {
 	return i + 1 == t->size ? 0 : i + 1;
@@ -23,7 +18,7 @@ static uint32_t next_slot(const struct table *t, uint32_t i)
 /* How far slot i is from where its key would like to be. */
 static uint32_t distance(const struct table *t, uint32_t i, uint64_t key)
 {
-	uint32_t home = home_of(t, key);
+	uint32_t home = table_home(t, key);
 
 	return i >= home ? i - home : i + t->size - home;
 }
@@ -52,7 +47,7 @@ void table_init(struct table *t, struct arena *a, uint32_t limit, uint32_t key_b
 static inline int64_t find(const struct table *t, uint64_t key)
 {
 	const struct entry *s = slots_of(t);
-	uint32_t i = home_of(t, key);
+	uint32_t i = table_home(t, key);
 
 	for (uint32_t d = 0; d < t->size; d++, i = next_slot(t, i)) {
 		uint64_t there = key_of(t, &s[i]);
@@ -80,7 +75,7 @@ bool table_put(struct table *t, const struct entry *e)
 	struct entry *s = slots_of(t), in = *e, out;
 	uint64_t key = key_of(t, e);
 	int64_t at = find(t, key);
-	uint32_t i = home_of(t, key), d = 0;
+	uint32_t i = table_home(t, key), d = 0;
 
 	ASSERT(key != 0);
 	if (at >= 0) {

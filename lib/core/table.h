@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "bits.h"
 
 struct entry {
 	uint64_t a, b; /* a: the key in its low bits */
@@ -26,6 +27,14 @@ struct table {
 	uint32_t used;
 	uint32_t key_bits;
 };
+
+/* Where a key would like to be. Half of mix64(): enough for places, and every event searches. */
+static inline uint32_t table_home(const struct table *t, uint64_t key)
+{
+	uint64_t x = key * 0x9e3779b97f4a7c15u;
+
+	return spread((x ^ x >> 32) * 0xbf58476d1ce4e5b9u, t->size);
+}
 
 /* Room for *limit* entries. */
 void table_init(struct table *t, struct arena *a, uint32_t limit, uint32_t key_bits);

@@ -121,7 +121,7 @@ static void test_crowded_keys(void **state)
 
 	(void)state;
 	for (uint64_t key = 1; key < UINT64_C(1) << KEY_BITS && found < KEYS; key++) {
-		uint32_t home = spread(mix64(key), t->size);
+		uint32_t home = table_home(t, key);
 
 		if (home == t->size - 1 || home == 7)
 			keys[found++] = key;
