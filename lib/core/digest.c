@@ -109,16 +109,19 @@ static uint64_t of_hints(const struct digest *d)
 	return sum;
 }
 
+/* Of one that is elsewhere only the whereabouts count: the rest comes with it when it comes. */
 static uint64_t of_vcpu(const struct vcpu *v)
 {
-	uint64_t h = fold(6, v->state | v->resume << 8 | v->access << 16 | v->moved << 24 |
-				     (uint64_t)v->pin_bound << 25 | (uint64_t)v->stop_asked << 26 |
-				     (uint64_t)v->go << 27 |
-				     (uint64_t)(v->stalls > VCPU_STARVING ? VCPU_STARVING :
-									    v->stalls) << 32);
+	bool stalled = v->state == TIDAL_VCPU_STALLED;
+	uint64_t h = fold(6, v->state | (uint64_t)v->node << 16 | (uint64_t)(v->held != 0) << 32);
 
-	h = fold(h, v->node | (uint64_t)v->dest << 16 | (uint64_t)(v->held != 0) << 32);
-	return fold(h, v->state == TIDAL_VCPU_STALLED ? v->gfn : 0);
+	if (!vcpu_is_here(v))
+		return h;
+	h = fold(h, v->dest | (uint64_t)v->resume << 16 | (uint64_t)v->moved << 24 |
+			    (uint64_t)v->pin_bound << 25 | (uint64_t)v->stop_asked << 26 |
+			    (uint64_t)v->go << 27 |
+			    (uint64_t)(v->stalls > VCPU_STARVING ? VCPU_STARVING : v->stalls) << 32);
+	return stalled ? fold(h, v->gfn << 3 | v->access) : h;
 }
 
 static uint64_t of_vmm(const struct vmm *vmm)

@@ -604,7 +604,8 @@ static bool make_core(struct small *s, unsigned node, const struct tidal_vmap *m
 	struct tidal_params p;
 
 	make_params(s, node, &p);
-	if (tidal_topology_regular(&topo, objects, 3 + SMALL_VCPUS, 1, 1, SMALL_VCPUS))
+	if (tidal_topology_regular(&topo, objects, 3 + SMALL_VCPUS, 1, 1,
+				   s->config.vcpus))
 		return false;
 	p.topology = &topo;
 	p.vmap = node == 0 ? map : NULL;
@@ -631,7 +632,8 @@ static size_t lay_out(struct small *s, const struct tidal_vmap *map)
 	struct tidal_topology topo;
 	size_t at = (sizeof(struct model) + 63) & ~(size_t)63;
 
-	if (tidal_topology_regular(&topo, objects, 3 + SMALL_VCPUS, 1, 1, SMALL_VCPUS))
+	if (tidal_topology_regular(&topo, objects, 3 + SMALL_VCPUS, 1, 1,
+				   s->config.vcpus))
 		return 0;
 	for (unsigned n = 0; n < s->config.nodes; n++) {
 		struct tidal_params p;
