@@ -70,20 +70,11 @@ bool table_get(const struct table *t, uint64_t key, struct entry *e)
 	return true;
 }
 
-bool table_put(struct table *t, const struct entry *e)
+/* Put a new entry, *d* slots from its home, into slot i; those nearer to theirs move on. */
+static void insert(struct table *t, uint32_t i, uint32_t d, struct entry in)
 {
-	struct entry *s = slots_of(t), in = *e, out;
-	uint64_t key = key_of(t, e);
-	int64_t at = find(t, key);
-	uint32_t i = table_home(t, key), d = 0;
+	struct entry *s = slots_of(t), out;
 
-	ASSERT(key != 0);
-	if (at >= 0) {
-		s[at] = in;
-		return true;
-	}
-	if (t->used >= t->limit)
-		return false;
 	for (; key_of(t, &s[i]) != 0; i = next_slot(t, i), d++) {
 		uint32_t theirs = distance(t, i, key_of(t, &s[i]));
 
@@ -96,6 +87,28 @@ bool table_put(struct table *t, const struct entry *e)
 	}
 	s[i] = in;
 	t->used++;
+}
+
+bool table_put(struct table *t, const struct entry *e)
+{
+	struct entry *s = slots_of(t);
+	uint64_t key = key_of(t, e);
+	uint32_t i = table_home(t, key), d = 0;
+
+	ASSERT(key != 0);
+	for (;; i = next_slot(t, i), d++) {
+		uint64_t there = key_of(t, &s[i]);
+
+		if (there == key) {
+			s[i] = *e;
+			return true;
+		}
+		if (there == 0 || (d > 0 && distance(t, i, there) < d))
+			break; /* it isn't there, and belongs here */
+	}
+	if (t->used >= t->limit)
+		return false;
+	insert(t, i, d, *e);
 	return true;
 }
 

@@ -344,10 +344,13 @@ static uint64_t of_host(const struct small *s, unsigned node)
 		h = fold(h, of_value(s, small_contents(s, node, host->map.frame)));
 	if (tidal_core_page(s->core[node], 0, &info) == 0 && info.frame < SMALL_FRAMES)
 		h = fold(h, of_value(s, host->frame[info.frame]) | 8);
-	for (unsigned v = 0; v < s->config.vcpus; v++)
-		h = fold(h, host->vcpu[v].here | host->vcpu[v].running << 1 |
-				    host->vcpu[v].stop << 2 | host->vcpu[v].watch << 3 |
-				    host->vcpu[v].skip << 4);
+	for (unsigned v = 0; v < s->config.vcpus; v++) {
+		const struct vcpu_model *m = &host->vcpu[v];
+
+		h = fold(h, m->here | m->running << 1);
+		if (m->running)
+			h = fold(h, m->stop | m->watch << 1 | m->skip << 2);
+	}
 	return h;
 }
 
