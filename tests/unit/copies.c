@@ -116,6 +116,47 @@ static void test_names_are_not_repeated(void **state)
 	assert_int_equal(nodeset_count(&set), NAMES);
 }
 
+/* What the functions here make is sound. Broken in copies_sound(): `<` for `<=` NAMES. */
+static void test_all_that_is_made_is_sound(void **state)
+{
+	uint64_t random = 2;
+
+	(void)state;
+	for (unsigned nodes = 1; nodes <= TIDAL_NODES_MAX; nodes++) {
+		copies c = 0;
+
+		assert_true(copies_sound(copies_all(nodes), nodes));
+		for (unsigned i = 0; i < 12; i++) {
+			assert_true(copies_sound(c, nodes));
+			c = copies_add(c, (unsigned)random_below(&random, nodes), nodes);
+			if (i % 4 == 3)
+				c = copies_del(c, (unsigned)random_below(&random, nodes), nodes);
+		}
+	}
+}
+
+/*
+ * Nodes that there are not, and numbers of names that there can't be. Broken in copies_sound(): each
+ * of its conditions.
+ */
+static void test_what_can_not_be_is_not_sound(void **state)
+{
+	(void)state;
+	for (unsigned nodes = 1; nodes < EXACT; nodes++)
+		for (unsigned n = nodes; n < EXACT; n++)
+			assert_false(copies_sound(UINT64_C(1) << n, nodes));
+	for (unsigned nodes = EXACT + 1; nodes < TIDAL_NODES_MAX; nodes++)
+		for (unsigned i = 0; i < NAMES; i++) {
+			copies c = 0;
+
+			for (unsigned k = 0; k < i; k++)
+				c = copies_add(c, k, nodes);
+			assert_false(copies_sound(copies_add(c, nodes, nodes), nodes));
+		}
+	for (uint64_t names = NAMES + 1; names < 15; names++)
+		assert_false(copies_sound(names << 60, 100));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +165,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_nobody),
 		cmocka_unit_test(test_owners_are_left_out),
 		cmocka_unit_test(test_names_are_not_repeated),
+		cmocka_unit_test(test_all_that_is_made_is_sound),
+		cmocka_unit_test(test_what_can_not_be_is_not_sound),
 	};
 
 	return cmocka_run_group_tests_name("copies", tests, NULL, NULL);

@@ -99,6 +99,25 @@ static void check_refused_dones(struct one_core *o)
 	}
 }
 
+/* Broken in set_policy(): params_check_policy() not asked. */
+static void check_refused_policies(struct one_core *o)
+{
+	struct tidal_policy_ops lacking[5];
+	struct tidal_event ev = one_command(TIDAL_CMD_SET_POLICY, 0);
+
+	for (unsigned i = 0; i < 5; i++)
+		lacking[i] = *tidal_policy_page();
+	lacking[0].request = NULL;
+	lacking[1].answer = NULL;
+	lacking[2].full = NULL;
+	lacking[3].size = 0;
+	lacking[4].size = sizeof(lacking[4]) - 1;
+	for (unsigned i = 0; i < 5; i++) {
+		ev.u.command.policy = &lacking[i];
+		check_refused(o, &ev, TIDAL_EINVAL);
+	}
+}
+
 static void check_refused_commands(struct one_core *o)
 {
 	struct tidal_weights weights;
@@ -127,6 +146,7 @@ static void check_refused_commands(struct one_core *o)
 	ev = one_command(TIDAL_CMD_SET_POLICY, 0);
 	ev.u.command.policy_data = &weights; /* data for a policy that has none */
 	check_refused(o, &ev, TIDAL_EINVAL);
+	check_refused_policies(o);
 }
 
 static void check_refused_messages(struct one_core *o)

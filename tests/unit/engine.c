@@ -162,19 +162,6 @@ static void test_random_numbers(void **state)
 
 /* ---- answers ---- */
 
-static void say(struct one_core *o, const struct wire *m)
-{
-	uint8_t body[LINK_BODY_MAX];
-	struct one_packet p;
-	struct tidal_event ev;
-
-	assert_true(one_packet(o, wire_class(m->kind), body, wire_encode(m, body), &p));
-	ev = one_message(&p);
-	assert_int_equal(one_push(o, &ev), 0);
-	one_check(o);
-	one_pull(o);
-}
-
 /* All memory is on node 1, and VMM threads here want pages 5 and 6: requests 1 and 2. */
 static void open_asking(struct one_core *o)
 {
@@ -202,11 +189,11 @@ static void test_answers_to_other_requests(void **state)
 
 	(void)state;
 	open_asking(&o);
-	say(&o, &m); /* the other page's */
+	one_say(&o, &m); /* the other page's */
 	assert_int_equal(tidal_core_page(o.core, 5, &info), 0);
 	assert_int_equal(info.transient, SIT_ASK);
 	m.u.own.id = 1;
-	say(&o, &m);
+	one_say(&o, &m);
 	assert_int_equal(tidal_core_page(o.core, 5, &info), 0);
 	assert_int_not_equal(info.state, TIDAL_PAGE_INVALID);
 	one_close(&o);
@@ -228,10 +215,10 @@ static void test_page_that_comes_along(void **state)
 
 	(void)state;
 	open_asking(&o);
-	say(&o, &extent);
+	one_say(&o, &extent);
 	one_settle(&o);
 	one_check(&o);
-	say(&o, &refuse);
+	one_say(&o, &refuse);
 	o.now = tidal_core_deadline(o.core);
 	for (unsigned i = 0; i < 10 && o.core->vmm.used; i++) {
 		assert_int_equal(one_push(&o, &tick), 0);

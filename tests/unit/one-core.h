@@ -30,6 +30,10 @@ struct one_core {
 	tidal_frame posted[64];
 	uint32_t posts;
 	uint32_t packets; /* sent */
+	uint32_t sent[MSG_MAX]; /* messages of each kind */
+	struct wire last[MSG_MAX]; /* the latest */
+	tidal_nodeid last_to[MSG_MAX];
+	uint32_t reports[16]; /* by enum tidal_report */
 	bool silent;	  /* the peer doesn't hear them */
 	struct link *peer;
 	void *peer_mem;
@@ -99,11 +103,24 @@ static inline void one_note(struct one_core *o, uint64_t token)
 	o->done[o->dones++] = token;
 }
 
+static inline void one_note_message(struct one_core *o, const struct tidal_act_send *s)
+{
+	struct wire m;
+
+	if (s->len <= LINK_HEADER ||
+	    !wire_decode(&m, (const uint8_t *)s->header + LINK_HEADER, s->len - LINK_HEADER))
+		return;
+	o->sent[m.kind]++;
+	o->last[m.kind] = m;
+	o->last_to[m.kind] = s->to;
+}
+
 static inline void one_hear(struct one_core *o, const struct tidal_act_send *s)
 {
 	struct link_in in;
 
 	o->packets++;
+	one_note_message(o, s);
 	if (s->to == 1 && !o->silent && link_peek(o->peer, 0, s->header, s->len, &in) == 0)
 		link_accept(o->peer, o->now, 0, &in, &o->peer_stats);
 }
@@ -138,6 +155,9 @@ static inline void one_act(struct one_core *o, const struct tidal_action *a)
 		break;
 	case TIDAL_ACT_IO:
 		one_note(o, a->u.io.token);
+		break;
+	case TIDAL_ACT_REPORT:
+		o->reports[a->u.report.what % 16]++;
 		break;
 	default:
 		break;
@@ -249,6 +269,28 @@ static inline void one_check(const struct one_core *o)
 	if (err)
 		print_error("%s\n", why);
 	assert_int_equal(err, 0);
+}
+
+/* Node 1 says this, and it is taken. */
+static inline void one_say(struct one_core *o, const struct wire *m)
+{
+	uint8_t body[LINK_BODY_MAX];
+	struct one_packet p;
+	struct tidal_event ev;
+
+	assert_true(one_packet(o, wire_class(m->kind), body, wire_encode(m, body), &p));
+	ev = one_message(&p);
+	assert_int_equal(one_push(o, &ev), 0);
+	one_check(o);
+	one_pull(o);
+}
+
+static inline struct tidal_page_info one_page(const struct one_core *o, tidal_gfn gfn)
+{
+	struct tidal_page_info info;
+
+	assert_int_equal(tidal_core_page(o->core, gfn, &info), 0);
+	return info;
 }
 
 #endif

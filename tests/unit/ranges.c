@@ -136,6 +136,26 @@ static void test_masks_run_out(void **state)
 	test_free(r);
 }
 
+/*
+ * Every range that there may be can note pages that went: without a mask each would take an entry in
+ * the page table for good. Broken in ranges_init(): a mask for one in sixteen.
+ */
+static void test_a_mask_for_every_range(void **state)
+{
+	struct ranges *r = open_ranges(256);
+
+	(void)state;
+	for (uint64_t i = 0; i < 256; i++) {
+		tidal_gfn gfn = i * TIDAL_RANGE_PAGES + 7 + i;
+
+		assert_true(ranges_add(r, &(struct extent){ i, 0, 0 }));
+		ranges_touch(r, gfn);
+		assert_true(ranges_may_lose(r, gfn));
+		ranges_lose(r, gfn);
+	}
+	test_free(r);
+}
+
 /* 64 TiB in one entry; one page touched costs as many entries as the tree is deep. */
 static void test_largest_guest(void **state)
 {
@@ -173,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_a_bitmap),
 		cmocka_unit_test(test_masks_run_out),
+		cmocka_unit_test(test_a_mask_for_every_range),
 		cmocka_unit_test(test_largest_guest),
 	};
 
