@@ -130,8 +130,6 @@ void proto_ask(struct engine *e, struct transit *t, const struct page *page)
 		transit_room_join(e->transits, t);
 		return;
 	}
-	if (t->in_room)
-		e->capacity->full_reported = false;
 	transit_room_leave(e->transits, t);
 	*r = (struct wire_request){
 		.gfn = t->gfn,

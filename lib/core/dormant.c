@@ -96,6 +96,7 @@ CELL(on_frames)
 		    !pages_room(e->pages, e->frames->promised + 1))
 			return 0;
 		transit_room_leave(e->transits, t);
+		e->capacity->full_reported = false;
 	}
 	if (t->state == SIT_FRAME && !engine_waiting(e, t->gfn))
 		transit_room_leave(e->transits, t);

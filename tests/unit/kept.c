@@ -275,6 +275,64 @@ static void losses_leave_room_for_actions(void **state)
 	one_close(&o);
 }
 
+/* ---- a full pod is told each time ---- */
+
+/* Time passes, and node 1 takes nothing. */
+static void refuse_offers(struct one_core *o)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		tidal_time when = tidal_core_deadline(o->core);
+		uint32_t offers = o->sent[MSG_OFFER];
+
+		tick(o, when > o->now ? when - o->now : 0);
+		one_settle(o);
+		if (o->sent[MSG_OFFER] != offers)
+			one_say(o, &(struct wire){
+					   .kind = MSG_ANSWER,
+					   .u.answer = { .gfn = o->last[MSG_OFFER].u.offer.gfn } });
+	}
+}
+
+/*
+ * Somebody waits for a landing frame in a full pod, gets one, and asks. When the pod is full again,
+ * that is news. Broken in on_frames(): full_reported stays.
+ */
+static void full_again(void **state)
+{
+	const tidal_gfn there = TIDAL_RANGE_PAGES; /* from here on it is node 1's */
+	const struct tidal_event up = peer_event(TIDAL_EV_PEER_UP, 1, 1);
+	struct one_core o = { .now = 0 };
+	uint32_t frames;
+
+	(void)state;
+	one_params(&o, 0);
+	o.params.nodes = 2;
+	o.map.memory_runs = 2;
+	o.map.memory[0] = (struct tidal_vmap_memory){ 0, there, 0 };
+	o.map.memory[1] = (struct tidal_vmap_memory){ there, ONE_PAGES - there, 1 };
+	frames = o.params.landing;
+	one_start(&o);
+	one_peer(&o);
+	one_run(&o);
+	push(&o, &up);
+	touch(&o, 1, TIDAL_WRITE); /* a page that could leave */
+	one_settle(&o);
+	for (uint32_t i = 0; i <= frames; i++)
+		touch(&o, there + i, TIDAL_READ);
+	assert_int_equal(one_page(&o, there + frames).transient, SIT_ROOM);
+	refuse_offers(&o);
+	assert_int_equal(o.reports[TIDAL_REPORT_POD_FULL], 1);
+	one_say(&o, &(struct wire){ .kind = MSG_COPY, /* of zeroes: takes no frame */
+				    .u.copy = { .gfn = there, .epoch = 1, .id = 1,
+						.flags = WIRE_IS_ZERO } });
+	one_settle(&o);
+	assert_int_equal(one_page(&o, there + frames).transient, SIT_ASK);
+	touch(&o, there + frames + 1, TIDAL_READ);
+	refuse_offers(&o);
+	assert_int_equal(o.reports[TIDAL_REPORT_POD_FULL], 2);
+	one_close(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +342,7 @@ int main(void)
 		cmocka_unit_test(patience_outlives_the_copy),
 		cmocka_unit_test(holds_that_end_together),
 		cmocka_unit_test(losses_leave_room_for_actions),
+		cmocka_unit_test(full_again),
 	};
 
 	return cmocka_run_group_tests_name("kept", tests, NULL, NULL);
