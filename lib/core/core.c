@@ -146,9 +146,10 @@ static uint32_t most_messages(const struct engine *e)
 static int room_for(const struct engine *e, uint32_t kind)
 {
 	bool ends = kind == TIDAL_EV_HOST_DONE || kind == TIDAL_EV_TICK;
+	bool peer = kind == TIDAL_EV_PEER_DOWN || kind == TIDAL_EV_PEER_UP;
 
-	if (link_room(e->link, LINK_REQUEST, most_messages(e)))
-		return 0;
+	if (peer || link_room(e->link, LINK_REQUEST, most_messages(e)))
+		return 0; /* news of a peer needs no room; it may be the only way to get some */
 	return ends && link_room(e->link, LINK_REPLY, most_messages(e)) ? 0 : TIDAL_EAGAIN;
 }
 
