@@ -128,10 +128,20 @@ static void received(struct tidal_node *n, const struct tidal_completion *c)
 	}
 }
 
+/* At once: what comes behind it may be its successor's, which is not to be taken for dead. */
+static void peer_down(struct tidal_node *n, tidal_nodeid peer)
+{
+	struct tidal_event down = { .kind = TIDAL_EV_PEER_DOWN, .u.peer = { .node = peer } };
+	int ret = node_push(n, &down);
+
+	if (ret == TIDAL_EAGAIN)
+		events_add(n, &down);
+	else if (ret < 0)
+		node_report_failure(n, ret, TIDAL_VCPU_NONE, "the core refuses news of a peer");
+}
+
 static void completed(struct tidal_node *n, const struct tidal_completion *c)
 {
-	struct tidal_event down = { .kind = TIDAL_EV_PEER_DOWN, .u.peer = { .node = c->from } };
-
 	switch (c->kind) {
 	case TIDAL_DONE_RECV:
 		received(n, c);
@@ -140,7 +150,7 @@ static void completed(struct tidal_node *n, const struct tidal_completion *c)
 		buffers_bounce_free(n, c->cookie);
 		break;
 	case TIDAL_DONE_PEER_DOWN:
-		events_add(n, &down);
+		peer_down(n, c->from);
 		break;
 	default:
 		break;
