@@ -217,6 +217,21 @@ static void act_buf_free(struct tidal_node *n, const struct tidal_action *a)
 	buffers_free(n, a->u.buf.buf);
 }
 
+/* The host can't: then it isn't pinned in the core either. */
+static int pin(struct tidal_node *n, tidal_gfn gfn)
+{
+	struct tidal_event unpin = {
+		.kind = TIDAL_EV_COMMAND,
+		.u.command = { .command = TIDAL_CMD_UNPIN, .gfn = gfn },
+	};
+	int ret;
+
+	ASK_HOST(n, ret, n->host_ops->pin(n->host, gfn));
+	if (ret)
+		events_add(n, &unpin);
+	return ret;
+}
+
 static void act_complete(struct tidal_node *n, const struct tidal_action *a)
 {
 	uint32_t requester = a->u.complete.requester;
@@ -227,7 +242,7 @@ static void act_complete(struct tidal_node *n, const struct tidal_action *a)
 		return;
 	}
 	if (status == 0)
-		status = n->host_ops->pin(n->host, a->u.complete.gfn);
+		status = pin(n, a->u.complete.gfn);
 	if (n->callbacks.pinned)
 		n->callbacks.pinned(n->arg, requester, a->u.complete.gfn, status);
 }

@@ -253,6 +253,8 @@ int tidal_node_command(struct tidal_node *node, const struct tidal_ev_command *c
 	event.u.command = *command;
 	node->busy = true;
 	ret = node_push(node, &event);
+	if (ret == 0 && command->command == TIDAL_CMD_UNPIN) /* what the core lets go is free */
+		(void)node->host_ops->unpin(node->host, command->gfn);
 	node->busy = false;
 	return ret;
 }

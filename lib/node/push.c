@@ -24,13 +24,6 @@ static int push_timed(struct tidal_node *n, const struct tidal_event *event)
 	return ret;
 }
 
-/* A page that the core lets go must not be held by the host any more. */
-static void unpin(struct tidal_node *n, const struct tidal_event *event)
-{
-	if (event->kind == TIDAL_EV_COMMAND && event->u.command.command == TIDAL_CMD_UNPIN)
-		(void)n->host_ops->unpin(n->host, event->u.command.gfn);
-}
-
 int node_push(struct tidal_node *n, const struct tidal_event *event)
 {
 	int ret = event->kind == TIDAL_EV_STALL ? push_timed(n, event)
@@ -39,7 +32,6 @@ int node_push(struct tidal_node *n, const struct tidal_event *event)
 	node_record_event(n, event, ret);
 	if (ret == 0) {
 		n->stats.events++;
-		unpin(n, event);
 		node_pull(n);
 	} else if (ret == TIDAL_EAGAIN) {
 		n->stats.again++;

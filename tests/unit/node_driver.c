@@ -507,6 +507,24 @@ static void test_strange_messages(void **state)
 	tidal_node_close(node);
 }
 
+/* A peer dies, and the first message of its successor comes right behind that news. */
+static void test_news_of_a_death_keeps_its_place(void **state)
+{
+	struct tidal_node *node = script_open();
+
+	(void)state;
+	script_forget();
+	script_message(1, TIDAL_PAYLOAD_NONE, 0, 0);
+	script.completions[script.done_tail++] = (struct tidal_completion){
+		.kind = TIDAL_DONE_PEER_DOWN, .from = 1 };
+	script_message(2, TIDAL_PAYLOAD_NONE, 0, 0);
+	step(node);
+	assert_int_equal(script_call("push", 0)->event.kind, TIDAL_EV_MESSAGE);
+	assert_int_equal(script_call("push", 1)->event.kind, TIDAL_EV_PEER_DOWN);
+	assert_int_equal(script_call("push", 2)->event.kind, TIDAL_EV_MESSAGE);
+	tidal_node_close(node);
+}
+
 /* Messages with an even number find no room until `room`. */
 static bool core_has_room;
 
@@ -1152,9 +1170,29 @@ static void test_pins_reach_the_host(void **state)
 	act(node, conflict);
 	assert_int_equal(script_calls("pin"), 0);
 	assert_int_equal(script.pin_status, TIDAL_EBUSY);
+	assert_int_equal(script_pushes(TIDAL_EV_COMMAND), 0);
+	tidal_node_close(node);
+}
+
+/* Then the core is told to let it go, and the host isn't: there may be other pins of the page. */
+static void test_pins_that_the_host_refuses(void **state)
+{
+	const struct tidal_action pinned = { .kind = TIDAL_ACT_COMPLETE,
+					     .u.complete = { .requester = 4, .gfn = 6 } };
+	struct tidal_node *node = script_open();
+
+	(void)state;
 	script.host_result = TIDAL_ENOENT;
 	act(node, pinned);
 	assert_int_equal(script.pin_status, TIDAL_ENOENT);
+	assert_int_equal(pushed(TIDAL_EV_COMMAND, 0)->u.command.command, TIDAL_CMD_UNPIN);
+	assert_int_equal(pushed(TIDAL_EV_COMMAND, 0)->u.command.gfn, 6);
+	assert_int_equal(script_calls("unpin"), 0);
+	script.host_result = 0;
+	script.host_again = 2; /* it has events to be taken first */
+	act(node, pinned);
+	assert_int_equal(script.pin_status, 0);
+	assert_int_equal(script_pushes(TIDAL_EV_COMMAND), 0);
 	tidal_node_close(node);
 }
 
@@ -1402,6 +1440,7 @@ int main(void)
 		cmocka_unit_test(test_message),
 		cmocka_unit_test(test_payloads_of_refused_messages_are_posted_again),
 		cmocka_unit_test(test_strange_messages),
+		cmocka_unit_test(test_news_of_a_death_keeps_its_place),
 		cmocka_unit_test(test_messages_put_off_are_passed_and_kept_in_order),
 		cmocka_unit_test(test_messages_put_off_move_up),
 		cmocka_unit_test(test_too_many_messages_put_off),
@@ -1428,6 +1467,7 @@ int main(void)
 		cmocka_unit_test(test_an_unknown_action_ends_the_node),
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_pins_reach_the_host),
+		cmocka_unit_test(test_pins_that_the_host_refuses),
 		cmocka_unit_test(test_access_of_several_pages),
 		cmocka_unit_test(test_access_of_pages_of_zeroes),
 		cmocka_unit_test(test_access_put_off_and_refused),
