@@ -301,12 +301,16 @@ static void serve_page(struct engine *e, struct transit **t, struct page *page,
 /* A page that can't leave: its vCPU comes, or waits, or can never have it (rule 10). */
 static void serve_pinned(struct engine *e, struct transit **t, const struct wire_request *r)
 {
-	if (r->flags & WIRE_PIN_BOUND)
+	if (r->flags & WIRE_PIN_BOUND) {
 		proto_refuse(e, r, REFUSE_CONFLICT);
-	else if (r->vcpu != TIDAL_VCPU_NONE && vcpus_may_promise(e->vcpus))
+	} else if (r->vcpu == TIDAL_VCPU_NONE) {
+		if (occupy(e, t, r))
+			proto_queue(e, *t, r);
+	} else if (vcpus_may_promise(e->vcpus)) {
 		invite(e, t, r, REFUSE_PINNED); /* even if it has moved, or fetches code */
-	else if (occupy(e, t, r))
-		proto_queue(e, *t, r);
+	} else {
+		proto_refuse(e, r, REFUSE_AGAIN); /* a slot that comes free wakes no queue */
+	}
 }
 
 /* *page* as it is now. */

@@ -146,6 +146,34 @@ static void found_pin_attracts_fetches(void **state)
 	story_close(&s);
 }
 
+static void one_slot(struct tidal_params *p, void *arg)
+{
+	(void)arg;
+	p->vcpu_slots = 1;
+}
+
+/*
+ * A pinned page's node has no slot for the vCPU that wants it, and has one later. Broken in
+ * serve_pinned(): queued, as somebody is who can't move, and waits until the pin goes.
+ */
+static void found_pin_without_a_slot(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, &(struct world_config){ .vcpus = 2, .tune = one_slot });
+	pin(&s, 1, G);
+	pin(&s, 2, G - 1);
+	story_tell(&s, 0, TIDAL_WRITE, G);
+	story_pass(&s, 5 * MS);
+	assert_int_equal(world_where(s.w, 0), 0);
+	story_do(&s, 1, TIDAL_WRITE, G - 1);
+	assert_int_equal(world_where(s.w, 1), 2);
+	assert_true(story_finish(&s, 0, 5 * MS));
+	assert_int_equal(world_where(s.w, 0), 1);
+	story_close(&s);
+}
+
 /*
  * The pod is full, and a dozen conversions wait on every node. Reads of other nodes' pages that came
  * after them need a landing frame only, and go on. Broken in let_waiters_go_on(): always the first eight.
@@ -320,6 +348,7 @@ int main(void)
 		cmocka_unit_test(found_pin_with_a_queue_attracts),
 		cmocka_unit_test(found_pin_attracts_who_has_moved),
 		cmocka_unit_test(found_pin_attracts_fetches),
+		cmocka_unit_test(found_pin_without_a_slot),
 		cmocka_unit_test(found_reads_behind_conversions),
 		cmocka_unit_test(found_timer_of_a_failed_zeroing),
 		cmocka_unit_test(found_movable_nobody),
