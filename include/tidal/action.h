@@ -20,7 +20,7 @@ enum tidal_action_kind {
 	TIDAL_ACT_UNMAP = 3,	/* token. Unmap pages; their bytes stay in their frames */
 	TIDAL_ACT_PROTECT = 4,	/* token. Make mapped pages read-only */
 	TIDAL_ACT_ZERO = 5,	/* token. Fill a frame with zeroes */
-	TIDAL_ACT_POST = 6,	/* a frame for the driver to receive into; its until a payload is in it */
+	TIDAL_ACT_POST = 6,	/* a frame to receive into; the driver's until a message is in it */
 	TIDAL_ACT_RUN = 7,	/* run a vCPU on a hyperthread until it stalls or stops */
 	TIDAL_ACT_STOP = 8,	/* stop a running vCPU soon: answered by a stall or VCPU_STOPPED */
 	TIDAL_ACT_SAVE = 9,	/* token. Save a vCPU that isn't running into a buffer */
@@ -45,7 +45,8 @@ enum tidal_prot { TIDAL_PROT_R = 1, TIDAL_PROT_RW = 3 }; /* R includes execute *
 /*
  * Pages gfn + i for every bit i of mask. MAP: frame + (number of bits of mask
  * below i), or TIDAL_FRAME_ZERO for all. UNMAP, PROTECT: test = 1 asks whether the page
- * is all zeroes *after* the change took effect (mask has one bit then).
+ * is all zeroes *after* the change took effect (mask has one bit then). It may be asked of
+ * TIDAL_FRAME_ZERO, too, when an action that failed is repeated: that is zero, of course.
  */
 struct tidal_act_pages {
 	uint64_t token;
@@ -95,15 +96,24 @@ struct tidal_act_io {
 enum tidal_report {
 	TIDAL_REPORT_READY = 1,	    /* the virtual map is known: the guest may start */
 	TIDAL_REPORT_POD_FULL = 2,  /* gfn: no frame anywhere; the guest's stalls wait */
-	TIDAL_REPORT_PAGE_LOST = 3, /* gfn, node: it was on its way to a node that restarted */
-	TIDAL_REPORT_VCPU_LOST = 4, /* vcpu, node: likewise */
-	TIDAL_REPORT_BAD_PEER = 5,  /* node, error: it broke the protocol; its message was dropped */
+	TIDAL_REPORT_PAGE_LOST = 3, /* gfn, node: it was on its way to a node that died */
+	TIDAL_REPORT_VCPU_LOST = 4, /* vcpu, node: likewise; or it could not be loaded here */
+	TIDAL_REPORT_BAD_PEER = 5,  /* node, error: it broke the protocol; its message was dropped; or
+				     * its map of the guest does not fit this node */
 	TIDAL_REPORT_BAD_STALL = 6, /* vcpu, gfn: outside of guest memory and of all devices */
-	TIDAL_REPORT_HOST_FAILED = 7, /* error: the host could not carry out an action */
+	TIDAL_REPORT_HOST_FAILED = 7, /* error: the host could not carry out an action: see below */
 	TIDAL_REPORT_PIN_CONFLICT = 8, /* gfn: two pins make an access impossible */
-	TIDAL_REPORT_SPACE = 9,	    /* a table is full (see `what`): raise that parameter */
+	TIDAL_REPORT_SPACE = 9,	    /* a table is full (`text` says which): raise that parameter */
 };
 
+/*
+ * HOST_FAILED has one of these texts:
+ *	- with a gfn: tidal_transient_name() of what is under way with the page ("MAPPING", "LEAVING",
+ *	  ...); the core asks the host again a little later, for ever;
+ *	- with a vCPU: "save": it could not be saved, and stays; "device access": that failed, and
+ *	  the guest reads all ones;
+ *	- from tidal_node_step(), with neither or a vCPU: the driver's own words, a sentence.
+ */
 struct tidal_act_report {
 	uint32_t what; /* enum tidal_report */
 	int32_t error;

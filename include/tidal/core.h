@@ -41,7 +41,8 @@ TIDAL_API TIDAL_CHECKED int tidal_core_init(void *mem, size_t bytes,
 /*
  * Tell the core what happened. *now* is the driver's clock; a value smaller than
  * an earlier one counts as that earlier one. A push that fails changes nothing:
- * TIDAL_EAGAIN: no room for its consequences (pull, or let time pass, and push it again);
+ * TIDAL_EAGAIN: no room for its consequences (pull, or let time pass, and push it again; never for
+ * a TIDAL_EV_PEER_UP or _DOWN when all actions have been pulled);
  * TIDAL_EPROTO, TIDAL_EVERSION: a message to be dropped;
  * TIDAL_EINVAL, TIDAL_ERANGE, TIDAL_ENOENT, TIDAL_EBUSY: an event that makes no sense.
  * After a TIDAL_EV_MESSAGE that failed the payload is still the driver's. A message of an outlived
@@ -60,7 +61,7 @@ TIDAL_API tidal_time tidal_core_deadline(const struct tidal_core *core);
 /* Pod time as this core knows it (ns): the latest of its own clock and all messages. */
 TIDAL_API tidal_time tidal_core_time(const struct tidal_core *core);
 
-/* Counters since init; see stats.h. */
+/* Counters since init; see stats.h. *size* is that of *stats* as the caller knows it. */
 TIDAL_API void tidal_core_stats(const struct tidal_core *core, struct tidal_stats *stats,
 				size_t size);
 
@@ -75,15 +76,22 @@ enum tidal_page_state {
 
 struct tidal_page_info {
 	uint32_t state;	    /* enum tidal_page_state */
-	uint32_t transient; /* 0: stable; else the number of a transient state (docs/protocol.md) */
+	uint32_t transient; /* 0: stable; else what is under way: see tidal_transient_name() */
 	tidal_frame frame;  /* TIDAL_FRAME_NONE without one, TIDAL_FRAME_ZERO: the page of zeroes */
 	tidal_nodeid owner; /* this node, or where it probably is */
 	uint64_t epoch;
 	struct tidal_nodeset copies; /* owner only: nodes that may have a copy */
 };
 
+/* ERANGE: not in guest memory, or the virtual map isn't known yet. */
 TIDAL_API TIDAL_CHECKED int tidal_core_page(const struct tidal_core *core, tidal_gfn gfn,
 					    struct tidal_page_info *info);
+
+/*
+ * "ASK", "MAPPING", ... as docs/protocol.md calls them; "stable" for 0, "?" for a number that is
+ * none. The names stay, the numbers may change with the version. Static text. Any thread.
+ */
+TIDAL_API const char *tidal_transient_name(uint32_t transient);
 
 enum tidal_vcpu_state {
 	TIDAL_VCPU_AWAY = 0,	/* on another node: see node */

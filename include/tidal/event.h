@@ -19,8 +19,8 @@ enum tidal_event_kind {
 	TIDAL_EV_VCPU_STOPPED = 4, /* a running vCPU left its hyperthread without a stall */
 	TIDAL_EV_RETIRED = 5,	   /* a resumed vCPU has retired an instruction */
 	TIDAL_EV_TICK = 6,	   /* time passed: push one at tidal_core_deadline() */
-	TIDAL_EV_PEER_UP = 7,
-	TIDAL_EV_PEER_DOWN = 8,
+	TIDAL_EV_PEER_UP = 7,	   /* a peer has this incarnation (a later one: it was restarted) */
+	TIDAL_EV_PEER_DOWN = 8,	   /* a peer is dead: see struct tidal_ev_peer */
 	TIDAL_EV_COMMAND = 9,	   /* the embedder wants something */
 	TIDAL_EV_VCPU_WAKE = 10,   /* an idle vCPU has something to do (interrupt, ...) */
 };
@@ -30,6 +30,10 @@ enum tidal_event_kind {
  * vCPU is not running any more when this is pushed. A VMM thread stalls with
  * vcpu = TIDAL_VCPU_NONE and a requester number of its own, which comes back
  * in TIDAL_ACT_COMPLETE; it can't be moved.
+ *
+ * TIDAL_EAGAIN: no room for one more page under way, or for the messages. To the core the vCPU
+ * still runs: don't run it, pull all actions, let other events in (or time pass), and push the
+ * same stall again. It also answers a TIDAL_ACT_STOP that came meanwhile.
  */
 struct tidal_ev_stall {
 	tidal_vcpuid vcpu;
@@ -84,14 +88,38 @@ struct tidal_ev_vcpu_stopped {
 	uint64_t retired; /* instructions retired since it was run, 0 if the host can't tell */
 };
 
+/*
+ * News of a peer. Neither is needed where packets come and go: a link learns incarnations from them.
+ *
+ * DOWN says for certain that the node is dead: none of its vCPUs runs, or ever will. What was
+ * on its way to it is lost and reported, its copies of pages count as gone, and nothing that it
+ * sends is heard until it has a higher incarnation. A node that is only cut off, or slow, must
+ * not be declared dead: it would go on reading and writing pages that now have another owner.
+ * Stop it for good before.
+ */
+struct tidal_ev_peer {
+	tidal_nodeid node;
+	uint32_t incarnation; /* UP; 0: not known, then UP says nothing */
+};
+
+/*
+ * What is not always done, and without a word:
+ * MOVE_VCPU returns 0 when it has begun. The vCPU stays if the other node has no slot for it, if
+ * it is switched off before it has left, or if it is there already. Errors: ERANGE: no such
+ * vCPU or node; ENOENT: the vCPU isn't here; EBUSY: it is on its way, or off.
+ * EVICT returns 0 when it has begun, or when there is nothing to gain: a page of which this node is
+ * owner stays if no peer takes it (or all have refused lately); a dormant one, which has no
+ * frame, stays while the page table has room. Errors: ERANGE; ENOENT: the page isn't here;
+ * EBUSY: pinned, or something is under way with it; EAGAIN.
+ */
 enum tidal_command {
 	TIDAL_CMD_MOVE_VCPU = 1,  /* vcpu -> node, at its next stop */
 	TIDAL_CMD_SET_POLICY = 2, /* policy (NULL: cost), policy_data */
 	TIDAL_CMD_SET_WEIGHTS = 3, /* weights; copied */
 	TIDAL_CMD_PIN = 4,	  /* gfn: the page must be and stay here, writable. requester completes */
 	TIDAL_CMD_UNPIN = 5,	  /* gfn */
-	TIDAL_CMD_PAUSE = 6,	  /* run no vCPU here; */
-	TIDAL_CMD_CONTINUE = 7,
+	TIDAL_CMD_PAUSE = 6,	  /* run no vCPU here; those that run get TIDAL_ACT_STOP */
+	TIDAL_CMD_CONTINUE = 7,	  /* the reverse; a core starts paused */
 	TIDAL_CMD_EVICT = 8,	  /* gfn: push this page off the node (tests, drains) */
 };
 
@@ -115,7 +143,7 @@ struct tidal_event {
 		struct tidal_ev_vcpu_stopped stopped;
 		struct { tidal_vcpuid vcpu; } retired;
 		struct { tidal_vcpuid vcpu; } wake;
-		struct { tidal_nodeid node; uint32_t incarnation; } peer;
+		struct tidal_ev_peer peer;
 		struct tidal_ev_command command;
 	} u;
 };

@@ -33,7 +33,11 @@ struct tidal_node_callbacks {
 	void (*accessed)(void *arg, uint64_t cookie, int status);
 	/* Bytes of the event log (see tidal_node_record()). Nonzero: recording stops. */
 	int (*record)(void *arg, const void *bytes, size_t len);
-	/* A TIDAL_CMD_PIN is over: the page is here, writable, pinned in the host too; or an error. */
+	/*
+	 * A TIDAL_CMD_PIN is over. status 0: the page is here, writable, pinned in core and host.
+	 * Else it is pinned in neither: TIDAL_EAGAIN: too many pages are pinned; or what the
+	 * host's pin() returned.
+	 */
 	void (*pinned)(void *arg, uint32_t requester, tidal_gfn gfn, int status);
 };
 

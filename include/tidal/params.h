@@ -22,6 +22,26 @@ enum tidal_param_flags {
 	TIDAL_PARAM_RETIRE_EVENTS = 1u << 1,
 };
 
+/*
+ * The tables have a fixed size. tidal_core_footprint() tells what they cost.
+ *
+ * messages: a push is refused (EAGAIN) unless 2 * nodes + 24 more fit in half of them, so a core
+ * with little more than the least spends its time waiting. The default, 1024, serves up to 128
+ * nodes (where it is the least); 16 * nodes or more are better, and with a slow wire as many
+ * as are to be under way: a page that goes to another node is one until it is acknowledged.
+ *
+ * ranges: one for each aligned 2 MiB of dormant memory here in which a page was ever used or given
+ * away; they are not taken back. The default, one per frame and 1024 besides, is enough unless the
+ * guest uses very sparse memory, and ever other memory; the guest's pages / 512 are enough for any
+ * guest. When they run out, memory that was not used before can't be used here any more:
+ * TIDAL_REPORT_SPACE.
+ *
+ * homes: one for each page that ever moved by itself (not with a whole range), of the ranges that
+ * have their home here, which is 1 / nodes of the guest; a quarter as many are made for whole
+ * ranges. The default, one per frame and 1024 besides, suits nodes of one size; else take the mean
+ * of all nodes' frames. When they run out some pages are found by asking all nodes, which is
+ * slow, and counted (homes_full in stats.h), but right.
+ */
 struct tidal_params {
 	size_t size;
 	tidal_nodeid node;   /* this node */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tidal/stats.h - counters of one core. All start at 0 and only grow, except the gauges at the end.
+ * tidal/stats.h - counters of one core. All start at 0 and only grow, except those called gauges.
+ * New ones are added at the end: tidal_core_stats() fills as much as its caller knows.
  */
 #ifndef TIDAL_STATS_H
 #define TIDAL_STATS_H
@@ -59,7 +60,8 @@ TIDAL_BEGIN_DECLS
 	X(frames_dirty, "gauge: frames free, to be zeroed")                       \
 	X(frames_used, "gauge: frames that hold a page")                          \
 	X(pages_known, "gauge: entries of the page table")                        \
-	X(vcpus_here, "gauge: vCPUs on this node")
+	X(vcpus_here, "gauge: vCPUs on this node")                                \
+	X(homes_full, "owners not recorded for want of params.homes")
 
 #define TIDAL_STATS_MEMBER(name, text) uint64_t name;
 struct tidal_stats {

@@ -32,8 +32,16 @@ struct tidal_transport_caps {
 enum tidal_completion_kind {
 	TIDAL_DONE_RECV = 1, /* a message came */
 	TIDAL_DONE_SENT = 2, /* only when caps.copies is 0: cookie of send() */
-	TIDAL_DONE_PEER_DOWN = 3, /* the transport learned that a peer is gone */
+	TIDAL_DONE_PEER_DOWN = 3, /* from: see below */
 };
+
+/*
+ * PEER_DOWN: a transport that can know for certain (the peer's machine is off, its process has
+ * ended) may say so; it becomes TIDAL_EV_PEER_DOWN, with all that is said there. A broken
+ * connection is no such knowledge: a transport makes a new one, and says nothing. It names no
+ * incarnation, which a transport doesn't know: so it comes before the first message of the peer's
+ * next one, and once.
+ */
 
 struct tidal_completion {
 	uint32_t kind; /* enum tidal_completion_kind */

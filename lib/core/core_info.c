@@ -18,6 +18,7 @@ void tidal_core_stats(const struct tidal_core *core, struct tidal_stats *stats, 
 	s.frames_used = f->total - frames_free(f) - f->posted - f->zeroing;
 	s.pages_known = core->pages.table.used;
 	s.vcpus_here = core->vcpus.here;
+	s.homes_full = core->owners.overflow;
 	memset(stats, 0, size);
 	memcpy(stats, &s, size < sizeof(s) ? size : sizeof(s));
 }
@@ -65,6 +66,13 @@ int tidal_core_page(const struct tidal_core *core, tidal_gfn gfn, struct tidal_p
 		copies_expand(pages_copies(&core->pages, &page), e.nodes, e.self, TIDAL_NODE_NONE,
 			      &info->copies);
 	return 0;
+}
+
+const char *tidal_transient_name(uint32_t transient)
+{
+	if (transient == 0)
+		return "stable";
+	return transient <= SIT_DORMANT ? "?" : situation_name(transient);
 }
 
 int tidal_core_vcpu(const struct tidal_core *core, tidal_vcpuid v, struct tidal_vcpu_info *info)

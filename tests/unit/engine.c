@@ -232,6 +232,29 @@ static void test_page_that_comes_along(void **state)
 	one_close(&o);
 }
 
+/* Owners that this node should remember as their home, and has no room for. */
+static void test_full_homes_are_counted(void **state)
+{
+	struct wire m = { .kind = MSG_OWNER,
+			  .u.owner = { .epoch = 1, .owner = 2, .order = WIRE_ORDER_PAGE } };
+	struct tidal_stats stats;
+	struct one_core o;
+
+	(void)state;
+	one_open(&o, 0);
+	one_run(&o);
+	for (; m.u.owner.gfn < o.params.homes + 3; m.u.owner.gfn++)
+		one_say(&o, &m);
+	tidal_core_stats(o.core, &stats, sizeof(stats));
+	assert_int_equal(stats.homes_full, 3);
+	/* a caller that doesn't know it yet */
+	stats.homes_full = 77;
+	tidal_core_stats(o.core, &stats, offsetof(struct tidal_stats, homes_full));
+	assert_int_equal(stats.homes_full, 77);
+	assert_int_equal(stats.vcpus_here, ONE_VCPUS);
+	one_close(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +267,7 @@ int main(void)
 		cmocka_unit_test(test_random_numbers),
 		cmocka_unit_test(test_answers_to_other_requests),
 		cmocka_unit_test(test_page_that_comes_along),
+		cmocka_unit_test(test_full_homes_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
