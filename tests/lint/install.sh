@@ -32,13 +32,26 @@ build_and_run()
 	LD_LIBRARY_PATH=$library "$work/program"
 }
 
+# All that the static library needs is in Libs.private: a program with the whole of it links.
+whole_archive()
+{
+	archive=$(find "$work/stage" -name libtidal.a)
+	[ -n "$archive" ] || return 0
+	flags=$($PKG_CONFIG --static --cflags --libs libtidal) || return 1
+	# shellcheck disable=SC2086
+	${CC:?} -std=c17 -Wall -Wextra -Werror $sanitize -o "$work/program" \
+		"$programs/install-tidal.c" -Wl,--whole-archive "$archive" -Wl,--no-whole-archive \
+		$(printf '%s\n' $flags | grep -vx -e -ltidal) || return 1
+	"$work/program"
+}
+
 both()
 {
 	build_and_run install-tidal libtidal "$@" && build_and_run install-core tidal-core "$@"
 }
 
 PKG_CONFIG_LIBDIR=$work/stage$pc; export PKG_CONFIG_LIBDIR
-(PKG_CONFIG_SYSROOT_DIR=$work/stage; export PKG_CONFIG_SYSROOT_DIR; both) || exit 1
+(PKG_CONFIG_SYSROOT_DIR=$work/stage; export PKG_CONFIG_SYSROOT_DIR; both && whole_archive) || exit 1
 
 # --define-prefix takes the folder above lib/pkgconfig for the prefix, and no other.
 case $pc in
