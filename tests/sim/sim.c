@@ -1,246 +1,226 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * sim [SEEDS [FIRST]] - seeded simulation: whole pods under random programs and bad weather.
- * Each seed also picks sizes, rates and the policy; under odd ones an administrator moves
- * vCPUs, evicts pages, changes policies and weights, and devices touch and pin memory meanwhile.
- * Prints the seed of a failure.
+ * sim - seeded simulation of whole pods: random guests under bad weather, with meddlers, checked
+ * after every step. See usage() and docs/architecture.md.
  */
-#include <stdio.h>
+#define _GNU_SOURCE /* getopt_long() */
+#include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
-#include "world.h"
+#include "run.h"
+#include "shrink.h"
 
-struct program {
-	uint64_t seed, steps;
-	uint64_t pages, hot;
-	unsigned write, zero, io, crossing; /* per cent */
+#define FAILURES_MAX 10 /* then it gives up */
+
+struct options {
+	uint64_t seeds, first, most_events;
+	double seconds, shrink_seconds;
+	const char *log, *commit, *folder, *replay;
+	struct setting_limits limits;
 };
 
-static uint64_t mix(uint64_t x)
-{
-	x += 0x9e3779b97f4a7c15u;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
-static bool program(struct world *w, tidal_vcpuid v, uint64_t step, struct world_op *op, void *arg)
-{
-	const struct program *p = arg;
-	uint64_t r = mix(p->seed ^ mix((uint64_t)v << 32 | step)), kind = r >> 40;
-
-	(void)w;
-	if (step >= p->steps)
-		return false;
-	op->gfn = r % 4 ? r / 4 % p->hot : r / 4 % p->pages;
-	op->access = TIDAL_READ;
-	kind %= 100;
-	if (kind < p->write)
-		op->access = TIDAL_WRITE;
-	else if (kind < p->write + p->zero)
-		op->access = TIDAL_ZERO;
-	else if (kind < p->write + p->zero + p->io)
-		op->access = TIDAL_IO;
-	else if (kind > 95)
-		op->access = TIDAL_EXEC;
-	op->crossing = op->access != TIDAL_IO && op->access != TIDAL_ZERO &&
-		       (r >> 50) % 100 < p->crossing && op->gfn + 1 < p->pages;
-	return true;
-}
-
-static uint64_t pick(uint64_t *r, uint64_t least, uint64_t most)
-{
-	*r = mix(*r);
-	return least + *r % (most - least + 1);
-}
-
-static void choose(uint64_t seed, struct world_config *c, struct program *p)
-{
-	const struct tidal_policy_ops *policies[] = { tidal_policy_cost(), tidal_policy_page(),
-						      tidal_policy_vcpu() };
-	uint64_t r = seed;
-
-	*p = (struct program){ .seed = seed };
-	*c = (struct world_config){ .seed = seed };
-	c->nodes = (unsigned)pick(&r, 1, 6);
-	c->vcpus = (unsigned)pick(&r, 1, 10);
-	c->hthreads = (unsigned)pick(&r, 1, 3);
-	c->frames = (uint32_t)pick(&r, 24, 96);
-	p->pages = c->pages = pick(&r, 4, c->nodes * (c->frames - 20) * 8 / 10 + 4);
-	p->hot = pick(&r, 1, p->pages < 12 ? p->pages : 12);
-	p->write = (unsigned)pick(&r, 5, 60);
-	p->zero = (unsigned)pick(&r, 0, 10);
-	p->io = (unsigned)pick(&r, 0, 4);
-	p->crossing = (unsigned)pick(&r, 0, 10);
-	p->steps = 400;
-	c->policy = policies[pick(&r, 0, 2)];
-	c->loss_ppm = pick(&r, 0, 1) ? (uint32_t)pick(&r, 0, 100000) : 0;
-	c->dup_ppm = pick(&r, 0, 1) ? (uint32_t)pick(&r, 0, 100000) : 0;
-	c->delay_ns = pick(&r, 1000, 10000);
-	c->jitter_ns = pick(&r, 0, 1) ? pick(&r, 0, 30000) : 0;
-	c->host_ns = pick(&r, 0, 3000);
-	c->spread = pick(&r, 0, 1);
-	c->no_retire = pick(&r, 0, 3) == 0;
-}
-
-/* ---- what an administrator and a device do meanwhile ---- */
-
-struct meddler {
-	uint64_t random;
-	unsigned nodes, vcpus;
-	uint64_t pages;
-	/* one pin at a time */
-	enum { NO_PIN, PIN_ASKED, PINNED } pin;
-	unsigned pin_node;
-	tidal_gfn pin_gfn;
-	unsigned completed; /* on that node, when the pin was asked for */
+struct totals {
+	uint64_t seeds, events, checks, choices, full, lost, unfinished, time;
+	tidal_time longest;
+	unsigned failed;
 };
 
-static void command(struct world *w, unsigned node, struct tidal_ev_command c)
+static void usage(void)
 {
-	/* refusals are fine: the vCPU isn't there, the page is under way, ... */
-	(void)!world_command(w, node, &c);
+	printf("usage: sim [options] [SEEDS [FIRST]]\n"
+	       "  --seconds N   go on for so long instead of so many seeds\n"
+	       "  --most N      leave a run after so many events\n"
+	       "  --restarts    nodes are restarted, too\n"
+	       "  --plant N     break the model in a way (enum world_plant in world.h)\n"
+	       "  --shrink N    seconds to make a failing run shorter (10)\n"
+	       "  --folder DIR  where failing runs are written to (.)\n"
+	       "  --log FILE    append a line on what was run\n"
+	       "  --commit ID   what that line names\n"
+	       "  --replay FILE repeat a failing run and tell what happens in it\n");
 }
 
-static void set_weights(struct world *w, struct meddler *m, unsigned node)
-{
-	struct tidal_weights weights;
+/* ---- one seed ---- */
 
-	tidal_weights_init(&weights, sizeof(weights));
-	weights.page_fixed.weight = (int32_t)pick(&m->random, 0, 100000);
-	weights.vcpu_fixed.weight = (int32_t)pick(&m->random, 0, 100000);
-	command(w, node, (struct tidal_ev_command){ .command = TIDAL_CMD_SET_WEIGHTS,
-						    .weights = &weights });
+static void add_up(struct totals *t, const struct outcome *out, bool unfinished)
+{
+	t->seeds++;
+	t->events += out->events;
+	t->checks += out->checks;
+	t->choices += out->choices;
+	t->full += out->full;
+	t->lost += out->lost;
+	t->unfinished += unfinished;
+	t->time += out->time;
+	if (out->longest > t->longest && !out->full)
+		t->longest = out->longest;
 }
 
-static void vmm_access(struct world *w, struct meddler *m, unsigned node)
+static void investigate(const struct options *o, struct setting *s, const struct outcome *first)
 {
-	struct tidal_event ev = { .kind = TIDAL_EV_STALL };
+	struct script script = { 0 };
+	const struct run_how how = { .record = &script, .most_events = o->most_events };
+	struct outcome out;
+	char path[512];
+	size_t before;
+	unsigned runs;
 
-	ev.u.stall.vcpu = TIDAL_VCPU_NONE;
-	ev.u.stall.access = pick(&m->random, 0, 1) ? TIDAL_WRITE : TIDAL_READ;
-	ev.u.stall.gpa = pick(&m->random, 0, m->pages - 1) << TIDAL_PAGE_SHIFT;
-	(void)!world_push(w, node, &ev);
+	run_setting(s, &how, &out);
+	if (strcmp(out.violation, first->violation) || out.digest != first->digest)
+		printf("  ! a second run went otherwise: %s\n", out.violation);
+	before = script.count;
+	runs = shrink(s, &script, first->violation, o->shrink_seconds);
+	snprintf(path, sizeof(path), "%s/sim-%" PRIu64 ".failure", o->folder, s->seed);
+	if (failure_write(path, s, &script, first->violation))
+		printf("  %zu of %zu choices are left after %u runs: sim --replay %s\n",
+		       script.count, before, runs, path);
+	else
+		perror(path);
+	script_free(&script);
 }
 
-/* Nothing goes on: perhaps because all wait for the pinned page. */
-static bool unpin(struct world *w, struct meddler *m)
+static void simulate(const struct options *o, uint64_t seed, struct totals *t)
 {
-	command(w, m->pin_node, (struct tidal_ev_command){ .command = TIDAL_CMD_UNPIN,
-							   .gfn = m->pin_gfn });
-	m->pin = NO_PIN;
-	return !world_violation(w);
+	const struct run_how how = { .most_events = o->most_events };
+	struct setting s;
+	struct outcome out;
+
+	setting_choose(&s, seed, &o->limits);
+	run_setting(&s, &how, &out);
+	add_up(t, &out, how.most_events && out.events > how.most_events);
+	if (!out.violation[0])
+		return;
+	t->failed++;
+	printf("seed %" PRIu64 ": %s (after %" PRIu64 " events, %" PRIu64 " us)\n", seed,
+	       out.violation, out.events, out.time / 1000);
+	printf("  again: sim%s --plant %" PRIu64 " 1 %" PRIu64 "\n",
+	       o->limits.restarts ? " --restarts" : "", o->limits.plant, seed);
+	fflush(stdout);
+	investigate(o, &s, &out);
+	fflush(stdout);
 }
 
-/* A pinned page is writable on its node until it is unpinned. */
-static const char *mind_the_pin(struct world *w, struct meddler *m)
+/* ---- many ---- */
+
+static void log_totals(const struct options *o, const struct totals *t)
 {
-	switch (m->pin) {
-	case NO_PIN:
-		m->pin_node = 0; /* accesses of VMM threads are on the other nodes: see completed */
-		m->pin_gfn = pick(&m->random, 0, m->pages - 1);
-		m->completed = world_completed(w, m->pin_node);
-		command(w, m->pin_node, (struct tidal_ev_command){ .command = TIDAL_CMD_PIN,
-								   .gfn = m->pin_gfn });
-		m->pin = PIN_ASKED;
-		break;
-	case PIN_ASKED:
-		if (world_completed(w, m->pin_node) != m->completed)
-			m->pin = PINNED;
-		break;
-	default:
-		if (world_mapping(w, m->pin_node, m->pin_gfn) != TIDAL_PROT_RW)
-			return "a pinned page has left";
-		if (pick(&m->random, 0, 3))
+	time_t now = time(NULL);
+	struct tm tm;
+	char date[32];
+	FILE *f = o->log ? fopen(o->log, "a") : NULL;
+
+	if (!f)
+		return;
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	fprintf(f, "%s %s first %" PRIu64 " seeds %" PRIu64 " events %" PRIu64 " violations %u%s\n",
+		date, o->commit, o->first, t->seeds, t->events, t->failed,
+		o->limits.restarts ? " restarts" : "");
+	fclose(f);
+}
+
+static int simulate_all(const struct options *o)
+{
+	time_t until = time(NULL) + (time_t)o->seconds;
+	clock_t begin = clock();
+	struct totals t = { 0 };
+	double seconds;
+
+	for (uint64_t i = 0; t.failed < FAILURES_MAX; i++) {
+		if (o->seconds > 0 ? time(NULL) >= until : i == o->seeds)
 			break;
-		unpin(w, m);
+		simulate(o, o->first + i, &t);
 	}
-	return NULL;
+	seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+	printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " events, %u failed; %.0f events/s\n",
+	       t.seeds, o->first, t.events, t.failed, (double)t.events / (seconds + 1e-9));
+	printf("%" PRIu64 " checks of pages, %" PRIu64 " faults and meddlings, %" PRIu64
+	       " pods full, %" PRIu64 " lost, %" PRIu64 " left\n",
+	       t.checks, t.choices, t.full, t.lost, t.unfinished);
+	printf("virtual time %.3f s, longest without an instruction %.3f ms\n",
+	       (double)t.time / 1e9, (double)t.longest / 1e6);
+	log_totals(o, &t);
+	return t.failed != 0;
 }
 
-static const char *meddle(struct world *w, struct meddler *m)
+static int replay(const struct options *o)
 {
-	static const struct tidal_policy_ops *(*const policies[])(void) = {
-		tidal_policy_cost, tidal_policy_page, tidal_policy_vcpu };
-	unsigned node = (unsigned)pick(&m->random, 0, m->nodes - 1);
+	struct script script = { 0 };
+	const struct run_how how = { .script = &script, .trace = stdout };
+	struct setting s;
+	struct outcome out;
+	char expected[256];
 
-	switch (pick(&m->random, 0, 5)) {
-	case 0:
-		command(w, node, (struct tidal_ev_command){
-					 .command = TIDAL_CMD_MOVE_VCPU,
-					 .vcpu = (tidal_vcpuid)pick(&m->random, 0, m->vcpus - 1),
-					 .node = (tidal_nodeid)pick(&m->random, 0, m->nodes - 1) });
-		return NULL;
-	case 1:
-		command(w, node, (struct tidal_ev_command){ .command = TIDAL_CMD_EVICT,
-							    .gfn = pick(&m->random, 0,
-									m->pages - 1) });
-		return NULL;
-	case 2:
-		command(w, node, (struct tidal_ev_command){
-					 .command = TIDAL_CMD_SET_POLICY,
-					 .policy = policies[pick(&m->random, 0, 2)]() });
-		return NULL;
-	case 3:
-		set_weights(w, m, node);
-		return NULL;
-	case 4:
-		if (node != 0)
-			vmm_access(w, m, node);
-		return NULL;
-	default:
-		return mind_the_pin(w, m);
+	if (!failure_read(o->replay, &s, &script, expected)) {
+		fprintf(stderr, "sim: %s isn't a failed simulation\n", o->replay);
+		return 99;
 	}
+	run_setting(&s, &how, &out);
+	script_free(&script);
+	printf("%s\n", out.violation[0] ? out.violation : "no violation");
+	if (expected[0] && !run_alike(expected, out.violation))
+		printf("expected: %s\n", expected);
+	return out.violation[0] != 0;
 }
 
-static int simulate(uint64_t seed, uint64_t *events)
+static bool read_options(struct options *o, int argc, char **argv)
 {
-	struct world_config c;
-	struct program p;
-	struct meddler m;
-	struct world *w;
-	const char *wrong = NULL;
-	bool ok, meddled = seed % 2;
-	uint64_t n = 0;
+	static const struct option longs[] = {
+		{ "seconds", 1, NULL, 's' }, { "most", 1, NULL, 'm' }, { "restarts", 0, NULL, 'r' },
+		{ "plant", 1, NULL, 'p' },   { "shrink", 1, NULL, 'k' }, { "folder", 1, NULL, 'f' },
+		{ "log", 1, NULL, 'l' },     { "commit", 1, NULL, 'c' }, { "replay", 1, NULL, 'R' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
 
-	choose(seed, &c, &p);
-	m = (struct meddler){ .random = seed, .nodes = c.nodes, .vcpus = c.vcpus,
-			      .pages = c.pages };
-	w = world_open(&c, program, &p);
-	while (world_finished(w) < c.vcpus && world_now(w) < UINT64_C(60000000000)) {
-		if (!world_step(w) && !(m.pin && unpin(w, &m)))
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			o->seconds = strtod(optarg, NULL);
 			break;
-		if (++n % 64 == 0 && !world_check(w))
+		case 'm':
+			o->most_events = strtoull(optarg, NULL, 0);
 			break;
-		if (meddled && n % 32 == 0)
-			wrong = meddle(w, &m);
-		if (wrong)
+		case 'r':
+			o->limits.restarts = true;
 			break;
+		case 'p':
+			o->limits.plant = strtoull(optarg, NULL, 0);
+			break;
+		case 'k':
+			o->shrink_seconds = strtod(optarg, NULL);
+			break;
+		case 'f':
+			o->folder = optarg;
+			break;
+		case 'l':
+			o->log = optarg;
+			break;
+		case 'c':
+			o->commit = optarg;
+			break;
+		case 'R':
+			o->replay = optarg;
+			break;
+		default:
+			return false;
+		}
 	}
-	world_check(w);
-	wrong = wrong ? wrong : world_violation(w);
-	ok = world_finished(w) == c.vcpus && !wrong;
-	*events += world_events(w);
-	if (!ok)
-		printf("seed %llu: %s (%u of %u vCPUs finished, %llu ms, nodes %u, pages %llu, frames %u)\n",
-		       (unsigned long long)seed,
-		       wrong ? wrong : "no progress",
-		       world_finished(w), c.vcpus, (unsigned long long)world_now(w) / 1000000,
-		       c.nodes, (unsigned long long)c.pages, c.frames);
-	world_close(w);
-	return !ok;
+	o->seeds = optind < argc ? strtoull(argv[optind], NULL, 0) : 300;
+	o->first = optind + 1 < argc ? strtoull(argv[optind + 1], NULL, 0) : 1;
+	if (optind == argc && !o->most_events && !o->seconds)
+		o->most_events = 30000; /* as part of make check */
+	return optind + 2 >= argc;
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t seeds = argc > 1 ? strtoull(argv[1], NULL, 0) : 200;
-	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-	uint64_t events = 0;
-	int failed = 0;
+	struct options o = { .shrink_seconds = 10, .folder = ".", .commit = "?" };
 
-	for (uint64_t s = first; s < first + seeds && failed < 10; s++)
-		failed += simulate(s, &events);
-	printf("%llu seeds, %llu events, %d failed\n", (unsigned long long)seeds,
-	       (unsigned long long)events, failed);
-	return failed != 0;
+	if (!read_options(&o, argc, argv)) {
+		usage();
+		return 99;
+	}
+	return o.replay ? replay(&o) : simulate_all(&o);
 }

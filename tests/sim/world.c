@@ -27,6 +27,11 @@ void world_violate(struct world *w, const char *format, ...)
 	va_end(args);
 }
 
+bool world_planted(struct world *w, uint8_t plant)
+{
+	return w->c.plant == plant && plant != PLANT_NONE && ++w->planted % 8 == 0;
+}
+
 /* ---- what happens next ---- */
 
 static void happen(struct world *w, struct thing *t)
@@ -56,12 +61,12 @@ static tidal_time next_tick(const struct world *w, unsigned *who)
 	tidal_time when = TIDAL_NEVER;
 
 	for (unsigned n = 0; n < w->c.nodes; n++) {
-		tidal_time d = tidal_core_deadline(w->host[n].core);
+		tidal_time d = w->host[n].deadline;
 
 		if (d != TIDAL_NEVER)
 			d += w->host[n].lag;
 		if (d <= w->host[n].ticked) /* one tick each time; the clock has to move on */
-			d = w->host[n].ticked + 1;
+			d = w->host[n].ticked + (w->c.hooks ? 100 : 1);
 		if (d < when) {
 			when = d;
 			*who = n;
@@ -182,6 +187,7 @@ static void make_host(struct world *w, unsigned n, const struct tidal_vmap *map)
 		h->frame[i] = 0xdeadbeef00000000u + i; /* never zero by chance */
 	h->map = calloc(c->pages + 1, sizeof(*h->map));
 	h->post_list = calloc(c->frames, sizeof(*h->post_list));
+	h->deadline = TIDAL_NEVER;
 }
 
 static void free_host(struct host *h)

@@ -14,6 +14,41 @@
 #define WORLD_NODES 16
 #define WORLD_VCPUS 64
 
+struct world;
+
+/* What becomes of one packet. */
+struct world_passage {
+	bool lost, twice;
+	tidal_time delay, delay_twice;
+};
+
+/* Those who decide themselves what the world would leave to its dice, and who look on. Each may
+ * be NULL. */
+struct world_hooks {
+	void (*packet)(struct world *w, unsigned from, unsigned to, struct world_passage *p,
+		       void *arg);
+	tidal_time (*work)(struct world *w, unsigned node, void *arg); /* of a host operation */
+	/* About to be carried out; and: has been pushed, all actions carried out. */
+	void (*acted)(struct world *w, unsigned node, const struct tidal_action *a, void *arg);
+	void (*pushed)(struct world *w, unsigned node, const struct tidal_event *ev, int err,
+		       void *arg);
+};
+
+/* Faults of the model itself, to show that they are noticed. */
+enum world_plant {
+	PLANT_NONE,
+	PLANT_DEAF_UNMAP,   /* a host says that it unmapped a page, now and then, and did not */
+	PLANT_DEAF_PROTECT, /* likewise write-protected */
+	PLANT_ZERO_LIE,	    /* it says that a page is all zeroes which is not */
+	PLANT_OLD_PAGE,	    /* a payload is lost, its message is not */
+	PLANT_DEAF_STOP,    /* a vCPU is saved, and runs on */
+	/* for those who have a filter: a wire that is said to be exactly-once, */
+	PLANT_OF_IDEAL,
+	PLANT_TWICE = PLANT_OF_IDEAL, /* but repeats messages */
+	PLANT_LOST_ACK,	    /* but loses acknowledgements of invalidations */
+	PLANTS,
+};
+
 struct world_config {
 	unsigned nodes, vcpus, hthreads;
 	uint64_t pages;	    /* of the guest */
@@ -30,6 +65,9 @@ struct world_config {
 	void (*tune)(struct tidal_params *, void *arg); /* last word on parameters */
 	void (*place)(struct tidal_vmap *, void *arg);	/* last word on the initial map */
 	void *arg;
+	const struct world_hooks *hooks; /* NULL: none */
+	void *hooks_arg;
+	uint8_t plant; /* enum world_plant */
 };
 
 /* One access of a vCPU. A crossing store touches gfn and gfn + 1 at once. With `fetch` the
@@ -40,8 +78,6 @@ struct world_op {
 	bool crossing, fetch;
 };
 #define WORLD_WAIT 5 /* the vCPU is idle until world_wake(), and then asks its program again */
-
-struct world;
 
 /* What a vCPU does next; false: it is finished (switched off). */
 typedef bool (*world_program)(struct world *, tidal_vcpuid, uint64_t step, struct world_op *,

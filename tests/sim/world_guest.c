@@ -26,7 +26,7 @@ static void check_sole(struct world *w, unsigned node, tidal_gfn gfn)
 				      node, (unsigned long long)gfn, n);
 }
 
-static void carry_out(struct world *w, unsigned node, tidal_gfn gfn, uint8_t access)
+void guest_touch(struct world *w, unsigned node, tidal_gfn gfn, uint8_t access)
 {
 	const struct mapping *m = guest_translate(w, node, gfn, access);
 	uint64_t *at;
@@ -153,9 +153,9 @@ static bool instruction(struct world *w, unsigned node, tidal_vcpuid id)
 			if (!guest_translate(w, node, op.gfn + i, op.access))
 				return stall(w, node, id, op.gfn + i, op.access) == TIDAL_EAGAIN;
 		if (op.fetch)
-			carry_out(w, node, op.code, TIDAL_EXEC);
+			guest_touch(w, node, op.code, TIDAL_EXEC);
 		for (unsigned i = 0; i <= op.crossing; i++)
-			carry_out(w, node, op.gfn + i, op.access);
+			guest_touch(w, node, op.gfn + i, op.access);
 	}
 	retire(w, node, id);
 	return true;

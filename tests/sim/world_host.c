@@ -4,6 +4,14 @@
 
 #include <stdlib.h>
 
+/* How long an operation takes. */
+static tidal_time work(struct world *w, unsigned node)
+{
+	if (w->c.hooks && w->c.hooks->work)
+		return w->c.hooks->work(w, node, w->c.hooks_arg);
+	return world_random(w) % (w->c.host_ns + 1);
+}
+
 static struct thing *done(struct world *w, unsigned node, uint64_t token,
 			  const struct tidal_ev_host_done *d)
 {
@@ -13,7 +21,7 @@ static struct thing *done(struct world *w, unsigned node, uint64_t token,
 	if (d)
 		t->ev.u.done = *d;
 	t->ev.u.done.token = token;
-	thing_schedule(w, t, w->now + world_random(w) % (w->c.host_ns + 1));
+	thing_schedule(w, t, w->now + work(w, node));
 	return t;
 }
 
@@ -41,13 +49,19 @@ static void act_unmap(struct world *w, unsigned node, const struct tidal_act_pag
 	t->gfn = p->gfn;
 }
 
+static bool is_deaf(struct world *w, const struct thing *t)
+{
+	return world_planted(w, t->effect == UNMAP ? PLANT_DEAF_UNMAP : PLANT_DEAF_PROTECT);
+}
+
 static void take_effect(struct world *w, struct thing *t)
 {
 	struct mapping *m = &w->host[t->node].map[t->gfn];
 
-	if (t->effect == NO_EFFECT)
+	if (t->effect == NO_EFFECT || is_deaf(w, t))
 		return;
-	t->ev.u.done.zero = t->ev.u.done.zero && guest_contents(w, t->node, m) == 0;
+	t->ev.u.done.zero = t->ev.u.done.zero && (guest_contents(w, t->node, m) == 0 ||
+						  world_planted(w, PLANT_ZERO_LIE));
 	if (t->effect == PROTECT)
 		m->prot = TIDAL_PROT_R;
 	else
@@ -55,10 +69,17 @@ static void take_effect(struct world *w, struct thing *t)
 	t->effect = NO_EFFECT;
 }
 
+static void start_running(struct world *w, unsigned node, tidal_vcpuid v)
+{
+	struct thing *t = thing_new(OP, node);
+
+	t->vcpu = v;
+	thing_schedule(w, t, w->now + OP_NS);
+}
+
 static void act_run(struct world *w, unsigned node, const struct tidal_act_vcpu *a)
 {
 	struct vcpu_model *v = &w->host[node].vcpu[a->vcpu];
-	struct thing *t = thing_new(OP, node);
 
 	for (unsigned n = 0; n < w->c.nodes; n++)
 		if (w->host[n].vcpu[a->vcpu].running)
@@ -72,8 +93,7 @@ static void act_run(struct world *w, unsigned node, const struct tidal_act_vcpu 
 	v->resume = (uint8_t)a->resume;
 	v->value = a->value;
 	v->watch = a->watch && !w->c.no_retire;
-	t->vcpu = a->vcpu;
-	thing_schedule(w, t, w->now + OP_NS);
+	start_running(w, node, a->vcpu);
 }
 
 uint32_t host_buf(struct host *h)
@@ -97,6 +117,10 @@ static void act_save(struct world *w, unsigned node, const struct tidal_act_vcpu
 	d.buf = host_buf(h);
 	h->buf[d.buf] = h->vcpu[a->vcpu].s;
 	done(w, node, a->token, &d);
+	if (world_planted(w, PLANT_DEAF_STOP)) {
+		h->vcpu[a->vcpu].running = true;
+		start_running(w, node, a->vcpu);
+	}
 }
 
 static void act_load(struct world *w, unsigned node, const struct tidal_act_vcpu *a)
@@ -175,8 +199,12 @@ static void pull(struct world *w, unsigned node)
 {
 	struct tidal_action a;
 
-	while (tidal_core_pull(w->host[node].core, &a))
+	while (tidal_core_pull(w->host[node].core, &a)) {
+		if (w->c.hooks && w->c.hooks->acted)
+			w->c.hooks->acted(w, node, &a, w->c.hooks_arg);
 		act(w, node, &a);
+	}
+	w->host[node].deadline = tidal_core_deadline(w->host[node].core);
 }
 
 static void check_zeroed(struct world *w, tidal_gfn gfn)
@@ -215,6 +243,8 @@ int world_push(struct world *w, unsigned node, const struct tidal_event *ev)
 	w->events++;
 	note_skips(w, node);
 	pull(w, node);
+	if (w->c.hooks && w->c.hooks->pushed)
+		w->c.hooks->pushed(w, node, ev, err, w->c.hooks_arg);
 	return err;
 }
 

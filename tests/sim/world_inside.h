@@ -63,6 +63,7 @@ struct host {
 	bool buf_used[WORLD_VCPUS * 2];
 	unsigned completed;
 	tidal_time ticked, lag;
+	tidal_time deadline; /* of the core, as it was after the last push */
 	uint32_t incarnation;
 	bool stopped; /* completions wait */
 };
@@ -76,6 +77,7 @@ struct world {
 	size_t count, room;
 	tidal_time now;
 	uint64_t order, random, events, next_value;
+	uint64_t planted;
 	uint64_t *reference;
 	unsigned finished;
 	unsigned reports[16];
@@ -93,6 +95,8 @@ struct world {
 
 /* world.c */
 uint64_t world_random(struct world *w);
+/* Is this one of the times when this fault of the model shows? */
+bool world_planted(struct world *w, uint8_t plant);
 /* The first violation is kept. */
 void world_violate(struct world *w, const char *format, ...);
 
@@ -106,6 +110,8 @@ void thing_forget(struct thing *t);
 const struct mapping *guest_translate(const struct world *w, unsigned node, tidal_gfn gfn,
 				      uint8_t access);
 uint64_t guest_contents(const struct world *w, unsigned node, const struct mapping *m);
+/* The access takes place, and is checked; the page must be mapped for it. */
+void guest_touch(struct world *w, unsigned node, tidal_gfn gfn, uint8_t access);
 
 /* world_guest.c, world_wire.c, world_host.c: let it happen; false: to be tried again soon. */
 bool guest_run(struct world *w, struct thing *t);

@@ -17,9 +17,9 @@ static struct thing *copy_of(const struct thing *packet)
 	return t;
 }
 
-static void transmit(struct world *w, struct thing *t)
+static tidal_time delay(struct world *w)
 {
-	thing_schedule(w, t, w->now + w->c.delay_ns + world_random(w) % (w->c.jitter_ns + 1));
+	return w->c.delay_ns + world_random(w) % (w->c.jitter_ns + 1);
 }
 
 static void hold(struct world *w, struct thing *t)
@@ -59,10 +59,29 @@ static struct thing *packet_of(struct world *w, unsigned node, const struct tida
 	return t;
 }
 
+/* What the weather makes of a packet. */
+static struct world_passage passage(struct world *w, unsigned from, unsigned to)
+{
+	struct world_passage p = { 0 };
+
+	if (w->c.hooks && w->c.hooks->packet) {
+		w->c.hooks->packet(w, from, to, &p, w->c.hooks_arg);
+		p.lost = p.lost || w->cut[from][to];
+		return p;
+	}
+	p.twice = world_random(w) % 1000000 < w->c.dup_ppm;
+	p.lost = world_random(w) % 1000000 < w->c.loss_ppm || w->cut[from][to];
+	if (p.lost)
+		return p;
+	if (p.twice)
+		p.delay_twice = delay(w);
+	p.delay = delay(w);
+	return p;
+}
+
 void packet_send(struct world *w, unsigned node, const struct tidal_act_send *s)
 {
-	bool twice = world_random(w) % 1000000 < w->c.dup_ppm;
-	bool lost = world_random(w) % 1000000 < w->c.loss_ppm || w->cut[node][s->to];
+	struct world_passage p = passage(w, node, s->to);
 	struct thing *t = packet_of(w, node, s);
 	enum world_fate f = fate(w, t);
 
@@ -72,13 +91,13 @@ void packet_send(struct world *w, unsigned node, const struct tidal_act_send *s)
 	}
 	if (f == WORLD_TWICE)
 		hold(w, copy_of(t));
-	if (lost || f == WORLD_LOSE) {
+	if (p.lost || f == WORLD_LOSE) {
 		thing_forget(t);
 		return;
 	}
-	if (twice)
-		transmit(w, copy_of(t));
-	transmit(w, t);
+	if (p.twice)
+		thing_schedule(w, copy_of(t), w->now + p.delay_twice);
+	thing_schedule(w, t, w->now + p.delay);
 }
 
 /* false: to be tried again a little later. */
@@ -100,7 +119,8 @@ bool packet_arrives(struct world *w, struct thing *t)
 		if (h->posts == 0)
 			return true; /* nothing to receive into: lost */
 		m->buf = h->post_list[--h->posts];
-		h->frame[m->buf] = t->value;
+		if (!world_planted(w, PLANT_OLD_PAGE))
+			h->frame[m->buf] = t->value;
 	} else if (t->payload == TIDAL_PAYLOAD_VCPU) {
 		m->buf = host_buf(h);
 		memcpy(&h->buf[m->buf], t->state, sizeof(struct saved));
@@ -139,7 +159,7 @@ unsigned world_release(struct world *w)
 	unsigned n = (unsigned)w->held_count;
 
 	for (size_t i = 0; i < w->held_count; i++)
-		transmit(w, w->held[i]);
+		thing_schedule(w, w->held[i], w->now + delay(w));
 	w->held_count = 0;
 	return n;
 }
