@@ -105,6 +105,7 @@ bad 2 "cut: not a guest" "$work/cut"
 make_text 400000 1 >"$work/text"
 bad 4 "the pod is full.*raise --nodes or --node-memory" --nodes 2 --node-memory 512K sort \
 	"$work/text"
+bad 4 "the pod is full.*than 1 node" --nodes 1 --node-memory 512K sort "$work/text"
 
 # Guests that fail.
 program 00000000

@@ -356,6 +356,33 @@ static void full_again(void **state)
 	one_close(&o);
 }
 
+/*
+ * A pod of one node is full. Nobody could take a page, and that is told as soon as it has been made
+ * sure that nothing else can be done. Broken in proto_capacity(): it begins to look anew each
+ * time, as if there were somebody who might have changed his mind.
+ */
+static void full_alone(void **state)
+{
+	struct one_core o = { .now = 0 };
+
+	(void)state;
+	one_params(&o, 0);
+	o.params.nodes = 1;
+	one_start(&o);
+	one_run(&o);
+	for (tidal_gfn gfn = 0; gfn < o.params.frames && !o.core->transits.room_first; gfn++) {
+		touch(&o, gfn, TIDAL_WRITE);
+		one_settle(&o);
+	}
+	assert_int_equal(o.reports[TIDAL_REPORT_POD_FULL], 0);
+	for (unsigned i = 0; i < 20; i++) {
+		tick(&o, tidal_core_deadline(o.core) - o.now);
+		one_settle(&o);
+	}
+	assert_int_equal(o.reports[TIDAL_REPORT_POD_FULL], 1);
+	free(o.mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +394,7 @@ int main(void)
 		cmocka_unit_test(losses_leave_room_for_actions),
 		cmocka_unit_test(death_is_heard_in_a_full_pool),
 		cmocka_unit_test(full_again),
+		cmocka_unit_test(full_alone),
 	};
 
 	return cmocka_run_group_tests_name("kept", tests, NULL, NULL);
