@@ -38,6 +38,7 @@ struct tidal_node {
 	uint64_t memory_end; /* first gpa outside of guest memory; 0: not known */
 	tidal_nodeid self;
 	bool lossless;  /* the core relies on every message */
+	bool unsettled; /* actions were carried out whose completions nobody has polled */
 	bool busy;	/* inside of step or command: callbacks may not call these */
 	bool recording;
 	int broken;	/* the error that every further step returns */

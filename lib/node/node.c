@@ -176,6 +176,7 @@ static bool settle(struct tidal_node *n)
 		more |= access_push(n) > 0;
 		any |= more;
 	}
+	n->unsettled = more;
 	return any;
 }
 
@@ -233,7 +234,7 @@ tidal_time tidal_node_deadline(const struct tidal_node *node)
 {
 	bool host_has_threads = node->host_ops->wait_fd(node->host) >= 0;
 
-	if (node->steps == 0 || (node->running > 0 && !host_has_threads) ||
+	if (node->steps == 0 || node->unsettled || (node->running > 0 && !host_has_threads) ||
 	    events_waiting(&node->events) || node->messages.kept > 0 || node->accesses.ready > 0)
 		return 0;
 	return earlier(tidal_core_deadline(node->core), node->wire_ops->deadline(node->wire));
@@ -255,6 +256,7 @@ int tidal_node_command(struct tidal_node *node, const struct tidal_ev_command *c
 	ret = node_push(node, &event);
 	if (ret == 0 && command->command == TIDAL_CMD_UNPIN) /* what the core lets go is free */
 		(void)node->host_ops->unpin(node->host, command->gfn);
+	node->unsettled = true;
 	node->busy = false;
 	return ret;
 }

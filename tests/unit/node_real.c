@@ -349,6 +349,29 @@ static void test_pins(void **state)
 	pod_close(&pod);
 }
 
+/*
+ * A command makes the host do something: an embedder that sleeps until the deadline must see it
+ * done. Broken in tidal_node_command(): the next step is due when somebody else does something.
+ */
+static void test_a_command_makes_a_step_due(void **state)
+{
+	const struct tidal_ev_command pin = { .command = TIDAL_CMD_PIN, .gfn = 3 };
+	struct pod pod;
+
+	(void)state;
+	pod_open(&pod, &calm);
+	pod_boot(&pod);
+	for (unsigned i = 0; tidal_node_deadline(pod.node[0].node) != TIDAL_NEVER && i < PATIENCE; i++)
+		pod_step(&pod);
+	assert_int_equal(tidal_node_deadline(pod.node[0].node), TIDAL_NEVER);
+	assert_int_equal(pod_command(&pod, 0, &pin), 0);
+	for (unsigned i = 0; tidal_node_deadline(pod.node[0].node) <= pod.now && i < PATIENCE; i++)
+		pod_step(&pod);
+	assert_int_equal(pod.node[0].pinned, 1);
+	assert_int_equal(tidal_node_deadline(pod.node[0].node), TIDAL_NEVER);
+	pod_close(&pod);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_stats_measure_the_decisions),
 		cmocka_unit_test(test_logs_replay),
 		cmocka_unit_test(test_pins),
+		cmocka_unit_test(test_a_command_makes_a_step_due),
 	};
 
 	return cmocka_run_group_tests_name("node_real", tests, NULL, NULL);
