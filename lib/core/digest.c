@@ -3,7 +3,7 @@
 #include "digest.h"
 
 struct digest {
-	const struct digest_epochs *epochs;
+	const struct digest_view *view;
 	const struct engine *e;
 };
 
@@ -12,9 +12,20 @@ static uint64_t fold(uint64_t h, uint64_t x)
 	return mix64(h ^ x);
 }
 
-static uint64_t relative(const struct digest *d, uint64_t epoch)
+static uint64_t relative(const struct digest *d, tidal_gfn gfn, uint64_t epoch)
 {
-	return d->epochs->count(d->epochs->arg, epoch);
+	return d->view->epoch(d->view->arg, gfn, epoch);
+}
+
+/* Of what an optional epoch (+ 1; 0: none) says. */
+static uint64_t optional(const struct digest *d, tidal_gfn gfn, uint64_t epoch)
+{
+	return epoch ? relative(d, gfn, epoch - 1) + 1 : 0;
+}
+
+static uint64_t since(const struct digest *d, tidal_time when)
+{
+	return d->view->since(d->view->arg, when);
 }
 
 static uint64_t of_page(const struct digest *d, const struct page *page)
@@ -24,7 +35,7 @@ static uint64_t of_page(const struct digest *d, const struct page *page)
 	h = fold(h, page->state | page->map << 4 | (uint64_t)page->used << 8 |
 			    (uint64_t)page->everywhere << 9 | (uint64_t)page->owner << 16);
 	h = fold(h, page->frame == TIDAL_FRAME_NONE);
-	h = fold(h, relative(d, page->epoch));
+	h = fold(h, relative(d, page->gfn, page->epoch));
 	return fold(h, pages_copies(d->e->pages, page));
 }
 
@@ -32,8 +43,10 @@ static uint64_t of_request(const struct digest *d, const struct wire_request *r)
 {
 	uint64_t h = fold(2, r->gfn);
 
-	h = fold(h, r->held_epoch ? relative(d, r->held_epoch - 1) + 1 : 0);
-	h = fold(h, r->lead ? relative(d, r->lead - 1) + 1 : 0);
+	h = fold(h, optional(d, r->gfn, r->held_epoch));
+	h = fold(h, optional(d, r->gfn, r->lead));
+	h = fold(h, d->view->id(d->view->arg, r->node, r->gfn, r->id));
+	h = fold(h, since(d, r->since));
 	h = fold(h, r->node | (uint64_t)r->vcpu << 16 | (uint64_t)r->want << 32 |
 			    (uint64_t)r->flags << 40 | (uint64_t)r->hops << 48);
 	return h;
@@ -66,12 +79,16 @@ static uint64_t of_transit(const struct digest *d, const struct transit *t)
 			    (uint64_t)(t->timer != TIDAL_NEVER) << 38);
 	if (is_asking(t)) {
 		h = fold(h, t->vcpu | t->asked << 16 | (uint64_t)(t->tries > 6 ? 6 : t->tries) << 24);
-		h = fold(h, t->known ? relative(d, t->known - 1) + 1 : 0);
+		h = fold(h, optional(d, t->gfn, t->known));
+		h = fold(h, since(d, t->since));
 	}
-	h = fold(h, t->promised ? *d->e->next_id - t->id : 0);
-	h = fold(h, t->stale_known ? relative(d, t->stale) : 0);
-	h = fold(h, t->state == SIT_COLLECT || t->state == SIT_LEAVING ? relative(d, t->epoch) : 0);
-	h = fold(h, t->drop_to != TIDAL_NODE_NONE ? relative(d, t->drop_epoch) : 0);
+	if (t->promised)
+		h = fold(h, d->view->id(d->view->arg, d->e->self, t->gfn, t->id));
+	h = fold(h, t->stale_known ? relative(d, t->gfn, t->stale) : 0);
+	if (t->state == SIT_COLLECT || t->state == SIT_LEAVING || !nodeset_empty(&t->acks))
+		h = fold(h, relative(d, t->gfn, t->epoch));
+	if (t->drop_to != TIDAL_NODE_NONE)
+		h = fold(h, relative(d, t->gfn, t->drop_epoch));
 	h = fold(h, t->drop_to | (uint64_t)t->peer << 16 | (uint64_t)t->hold_vcpu << 32 |
 			    (uint64_t)(t->frame != TIDAL_FRAME_NONE) << 48);
 	h = of_nodes(h, &t->acks);
@@ -82,29 +99,34 @@ static uint64_t of_transit(const struct digest *d, const struct transit *t)
 	return h;
 }
 
-static uint64_t of_table(const struct digest *d, const struct table *t, uint64_t h, bool epochs)
+#define KEY_MASK ((UINT64_C(1) << 35) - 1) /* of entries: pages are gfn + 1 */
+
+static uint64_t of_table(const struct digest *d, const struct table *t, uint64_t h, bool pages)
 {
 	uint64_t sum = 0;
 	struct entry e;
 
 	for (uint32_t i = 0; i < t->size; i++)
 		if (table_at(t, i, &e))
-			sum += fold(fold(h, e.a), epochs ? relative(d, e.b) : e.b);
+			sum += fold(fold(h, e.a),
+				    relative(d, pages ? (e.a & KEY_MASK) - 1 : TIDAL_GFN_NONE, e.b));
 	return sum;
 }
 
-static uint64_t of_hints(const struct digest *d)
+/* What a home has recorded, and what the caches say. */
+static uint64_t of_owners(const struct digest *d)
 {
 	const struct owners *o = d->e->owners;
 	const struct entry *page = (const struct entry *)((const char *)o + o->hints);
 	const struct entry *range = (const struct entry *)((const char *)o + o->range_hints);
-	uint64_t sum = 0;
+	uint64_t sum = of_table(d, &o->pages, 10, true) + of_table(d, &o->ranges, 11, false);
 
 	for (uint32_t i = 0; i < o->hints_size; i++) {
 		if (page[i].a)
-			sum += fold(fold(4, page[i].a), relative(d, page[i].b));
+			sum += fold(fold(4, page[i].a),
+				    relative(d, (page[i].a & KEY_MASK) - 1, page[i].b));
 		if (range[i].a)
-			sum += fold(fold(5, range[i].a), relative(d, range[i].b));
+			sum += fold(fold(5, range[i].a), relative(d, TIDAL_GFN_NONE, range[i].b));
 	}
 	return sum;
 }
@@ -137,10 +159,10 @@ static uint64_t of_vmm(const struct vmm *vmm)
 	return sum;
 }
 
-uint64_t digest_core(const struct tidal_core *core, const struct digest_epochs *epochs)
+uint64_t digest_core(const struct tidal_core *core, const struct digest_view *view)
 {
 	struct engine e;
-	struct digest d = { epochs, &e };
+	struct digest d = { view, &e };
 	const struct frames *f = &core->frames;
 	struct entry raw;
 	struct page page;
@@ -149,15 +171,14 @@ uint64_t digest_core(const struct tidal_core *core, const struct digest_epochs *
 	core_engine_const(core, &e);
 	for (uint32_t i = 0; i < e.pages->table.size; i++)
 		if (table_at(&e.pages->table, i, &raw) &&
-		    pages_get(e.pages, (raw.a & ((UINT64_C(1) << 35) - 1)) - 1, &page))
+		    pages_get(e.pages, (raw.a & KEY_MASK) - 1, &page))
 			sum += of_page(&d, &page);
 	for (uint32_t i = 1; i <= e.transits->fresh; i++)
 		if (transit_at(e.transits, i)->state != SIT_INVALID)
 			sum += of_transit(&d, transit_at(e.transits, i));
-	sum += of_table(&d, &core->ranges.table, 9, true);
-	sum += of_table(&d, &core->owners.pages, 10, true);
-	sum += of_table(&d, &core->owners.ranges, 11, true);
-	sum += of_hints(&d) + of_vmm(&core->vmm);
+	sum += of_table(&d, &core->ranges.table, 9, false);
+	sum += view->without_hints ? 0 : of_owners(&d);
+	sum += of_vmm(&core->vmm);
 	h = fold(fold(sum, core->guest.known), core->losses);
 	for (uint32_t i = 0; i < core->guest.vcpus; i++)
 		h = fold(h, of_vcpu(vcpus_at(e.vcpus, (tidal_vcpuid)i)));
@@ -170,13 +191,36 @@ uint64_t digest_core(const struct tidal_core *core, const struct digest_epochs *
 	return sched_digest(e.sched, h);
 }
 
-static uint64_t as_it_is(void *arg, uint64_t epoch)
+static uint64_t as_it_is(void *arg, tidal_gfn gfn, uint64_t epoch)
 {
 	(void)arg;
+	(void)gfn;
 	return epoch;
+}
+
+static uint64_t count_id(void *arg, tidal_nodeid node, tidal_gfn gfn, uint32_t id)
+{
+	const struct tidal_core *core = arg;
+
+	(void)gfn;
+	return node == core->params.node ? core->next_id - id : 0;
+}
+
+static uint64_t no_time(void *arg, tidal_time since)
+{
+	(void)arg;
+	(void)since;
+	return 0;
 }
 
 uint64_t tidal_core_digest(const struct tidal_core *core)
 {
-	return digest_core(core, &(struct digest_epochs){ as_it_is, NULL });
+	const struct digest_view view = {
+		.epoch = as_it_is,
+		.id = count_id,
+		.since = no_time,
+		.arg = (void *)(uintptr_t)core,
+	};
+
+	return digest_core(core, &view);
 }

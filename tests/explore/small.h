@@ -1,95 +1,64 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * small - a small pod whose every step is chosen from outside: two or three cores,
- * as many vCPUs, one page, an ideal wire without order, hosts that take their time. All of its state lies in
- * one block of memory, so that a copy of the block is a snapshot.
+ * small - a small pod as a subject of exploration: two or three cores, as many vCPUs, one or two
+ * pages, hosts that take their time; and a wire without order that is exactly-once, or (link) one
+ * that may lose and repeat a little, with the cores' own link above it.
  *
- * The values in the page are numbers; what a vCPU reads must be what was written last. Mapping
+ * The values in a page are numbers; what a vCPU reads must be what was written last. Mapping
  * and unmapping take effect some time after the core asks for them, and the core hears of it
- * some time after that: both are steps.
+ * some time after that: both are steps. Timers ring in any order, one alone or all at once.
  */
 #ifndef TIDAL_TESTS_SMALL_H
 #define TIDAL_TESTS_SMALL_H
 
-#include <stdbool.h>
 #include <tidal/core.h>
+
+#include "subject.h"
 
 #define SMALL_NODES 3 /* at most */
 #define SMALL_VCPUS 3
+#define SMALL_PAGES 2
 
 /* What may happen besides reads, writes, messages, completions and timers. */
 enum small_features {
-	SMALL_ZERO = 1,	   /* vCPUs zero the page */
-	SMALL_EXEC = 2,	   /* and fetch code from it */
-	SMALL_POLICY = 4,  /* every decision goes either way */
+	SMALL_ZERO = 1,	   /* vCPUs zero pages: dormant again */
+	SMALL_EXEC = 2,	   /* and fetch code from them */
+	SMALL_POLICY = 4,  /* every decision goes either way: pages move, and vCPUs */
 	SMALL_MOVE = 8,	   /* commands to move a vCPU */
-	SMALL_EVICT = 16,  /* commands to evict the page */
-	SMALL_VMM = 32,	   /* VMM threads touch the page */
-	SMALL_PIN = 64,	   /* and pin it */
+	SMALL_EVICT = 16,  /* commands to evict a page */
+	SMALL_VMM = 32,	   /* VMM threads touch pages */
+	SMALL_PIN = 64,	   /* and pin them */
 	SMALL_FAIL = 128,  /* the host fails to map or unmap */
 	SMALL_SLOW_ZERO = 256, /* zeroing in the background takes time */
-	SMALL_STARVE = 1024, /* vCPUs may starve, and nodes search for the owner */
 	SMALL_FICKLE = 512, /* after a stall a vCPU may do something else first: an interrupt */
+	SMALL_STARVE = 1024, /* vCPUs may starve, and nodes search for the owner */
+	SMALL_NO_RETIRE = 2048, /* the host can't tell retired instructions */
+	SMALL_TOGETHER = 4096, /* all vCPUs start on node 0 */
+	SMALL_APART = 8192, /* the second page is in another range, with another home */
+};
+
+/* Faults of the model, planted to see that they are found. Others: losses without a link. */
+enum small_fault {
+	FAULT_NONE,
+	FAULT_UNMAP,	/* the host does not unmap, and says that it did */
+	FAULT_PROTECT,	/* nor take away the right to write */
+	FAULT_EARLY,	/* it says "done" before it unmaps */
+	FAULT_CONTENTS, /* a page arrives with what was in the frame before */
+	FAULT_TEST,	/* every page is said to be all zeroes */
+	FAULT_VCPU,	/* a vCPU goes on after it has been saved */
+	FAULT_WAKE,	/* the host forgets to say that it has mapped a page */
 };
 
 struct small_config {
+	unsigned nodes, pages, vcpus;
 	unsigned features;
-	unsigned flight;  /* with so many things under way nothing new is begun */
-	bool no_retire;	  /* the host can't tell retired instructions */
-	bool together;	  /* all vCPUs start on node 0 */
-	unsigned nodes, vcpus; /* 0: 2 */
+	unsigned flight; /* with so many things under way nothing new is begun; 0: no such limit */
+	unsigned home;	 /* of the first page; it starts at node 0 */
+	bool link;	 /* of the cores' own; else the wire is exactly-once, unless it... */
+	unsigned losses, repeats; /* ...loses or repeats a message so often */
+	enum small_fault fault;
 };
 
-enum small_kind {
-	STEP_DELIVER, /* a message, or the host's "done" */
-	STEP_EFFECT,  /* mapping or unmapping takes effect */
-	STEP_FAIL,    /* or fails */
-	STEP_ACCESS,  /* an instruction */
-	STEP_SKIP,    /* a zeroing instruction that needs not be carried out any more */
-	STEP_STOP,    /* a vCPU that was asked to stop does */
-	STEP_TICK,    /* at the deadline */
-	STEP_LATE,    /* long after it */
-	STEP_MOVE,
-	STEP_EVICT,
-	STEP_VMM,
-	STEP_PIN,
-	STEP_UNPIN,
-};
-
-struct small_step {
-	uint8_t kind;
-	uint8_t node;
-	uint8_t vcpu;
-	uint8_t what;	/* enum tidal_access; things under way: their number; moves: where to */
-	uint8_t policy; /* answers of the policy, a bit for each question */
-};
-#define SMALL_STEPS 128
-
-struct small;
-
-/* A pod that has started; NULL: the cores refused. */
-struct small *small_open(const struct small_config *config);
-void small_close(struct small *s);
-
-/* The block of memory with all of the state, a multiple of 4096. */
-void *small_memory(struct small *s, size_t *bytes);
-
-/* All steps that may be possible now. */
-unsigned small_steps(const struct small *s, struct small_step *steps);
-/* Take a step. false: not possible now; the state may be damaged then. *questions: asked of the policy. */
-bool small_do(struct small *s, const struct small_step *step, unsigned *questions);
-
-/* Equal for states that can't be told apart; see digest.h. */
-uint64_t small_digest(const struct small *s);
-/* What is broken in this state, NULL: nothing. Static, until the next call. */
-const char *small_violation(struct small *s);
-/* What has gone wrong in the last step, NULL: nothing. */
-const char *small_trouble(const struct small *s);
-/* Nothing is under way and nobody waits. */
-bool small_is_quiet(const struct small *s);
-
-/* For people. */
-void small_print_step(const struct small *s, const struct small_step *step);
-void small_print(const struct small *s);
+extern const struct subject_ops small_ops; /* opened with a struct small_config */
 
 #endif

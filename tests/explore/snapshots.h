@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* snapshots - copies of a pod's memory, as differences from the first. */
+/* snapshots - copies of a subject's memory, as differences from the first. */
 #ifndef TIDAL_TESTS_SNAPSHOTS_H
 #define TIDAL_TESTS_SNAPSHOTS_H
 
-#include <stddef.h>
+#include "subject.h"
 
-struct small;
 struct snapshots;
 
-/* The state of the pod now is the first. */
-struct snapshots *snapshots_open(struct small *s);
-void snapshots_close(struct snapshots *x);
+/* The state of the memory now is the first. */
+struct snapshots *snapshots_open(const struct memory *m);
+/* false: something that was said to be constant has changed. */
+bool snapshots_close(struct snapshots *x);
 
-/* Keep the present state; adds what that takes to *bytes. */
+/* Keep the present state, which is not to change before it is left; adds what it takes to *bytes. */
 void *snapshot_take(struct snapshots *x, size_t *bytes);
 /* Go back to it, or to the first. */
 void snapshot_restore(struct snapshots *x, const void *snapshot);
