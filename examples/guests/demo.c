@@ -19,8 +19,8 @@ static void say_hello(const struct guest *g)
 	guest_text(&line, "I am one machine with ");
 	guest_number(&line, g->harts);
 	guest_text(&line, " harts and ");
-	guest_number(&line, g->ram >> 30);
-	guest_text(&line, " GiB of memory.");
+	guest_size(&line, g->ram);
+	guest_text(&line, " of memory.");
 	guest_print(&line);
 }
 

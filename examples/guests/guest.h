@@ -48,6 +48,8 @@ struct guest_line {
 };
 void guest_text(struct guest_line *line, const char *text);
 void guest_number(struct guest_line *line, uint64_t number);
+/* Bytes, in the largest unit of which they are a whole number: "1 TiB", "1536 MiB". */
+void guest_size(struct guest_line *line, uint64_t bytes);
 void guest_hex(struct guest_line *line, uint64_t number, unsigned digits);
 void guest_print(struct guest_line *line); /* adds the newline and empties the line */
 

@@ -26,6 +26,19 @@ void guest_number(struct guest_line *line, uint64_t number)
 		add(line, digits[--n]);
 }
 
+void guest_size(struct guest_line *line, uint64_t bytes)
+{
+	static const char *const names[] = { " B", " KiB", " MiB", " GiB", " TiB" };
+	unsigned unit = 0;
+
+	while (unit < 4 && bytes && bytes % 1024 == 0) {
+		bytes /= 1024;
+		unit++;
+	}
+	guest_number(line, bytes);
+	guest_text(line, names[unit]);
+}
+
 void guest_hex(struct guest_line *line, uint64_t number, unsigned digits)
 {
 	while (digits--)

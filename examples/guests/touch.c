@@ -76,10 +76,9 @@ static void report(const struct guest *g, const struct plan *plan)
 
 	guest_number(&line, plan->pages);
 	guest_text(&line, " pages touched, one every ");
-	guest_number(&line, plan->stride >> 10);
-	guest_text(&line, " KiB, in ");
-	guest_number(&line, g->ram >> 20);
-	guest_text(&line, " MiB");
+	guest_size(&line, plan->stride);
+	guest_text(&line, ", in ");
+	guest_size(&line, g->ram);
 	guest_print(&line);
 }
 

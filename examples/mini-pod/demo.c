@@ -59,10 +59,14 @@ static void expect(const struct file *text, char *sentence, size_t room)
 
 static void introduce(const struct options *options)
 {
+	int one_node = options->nodes == 1;
+
 	fprintf(stderr,
-		"%u nodes in this process, each with %s of memory, hold up ONE machine.\n"
-		"Its guest is told that it has %u harts and %s of memory.\n\n",
-		options->nodes, text_bytes(options->node_memory).s, options->vcpus,
+		"%u node%s in this process, each with %s of memory, hold%s up ONE machine.\n"
+		"Its guest is told that it has %u hart%s (RISC-V's vCPUs) and %s of memory.\n"
+		"Times are virtual: a hart takes 1 us for 1000 instructions; the wire is simulated.\n\n",
+		options->nodes, one_node ? "" : "s", text_bytes(options->node_memory).s,
+		one_node ? "s" : "", options->vcpus, options->vcpus == 1 ? "" : "s",
 		text_bytes(options->memory).s);
 }
 
@@ -99,9 +103,22 @@ static int judge(const struct pod *pod, const struct program *program)
 		return complain(MINI_POD_BUG, "the guest miscounted; right is: %.*s",
 				(int)strlen(sentence) - 1, sentence);
 	fprintf(stderr, "\n%8s  The guest has ended. Its counts are right: this program counted,\n"
-			"          too. What the nodes did for it, unseen:\n",
+			"          too.",
 		text_time(pod->now).s);
 	return 0;
+}
+
+static void tell_more(const struct pod *pod)
+{
+	const char *self = pod->options->self;
+
+	fputs(" What the nodes did for it, unseen:\n", stderr);
+	table_print(pod);
+	fprintf(stderr, "\nNext:\n"
+			"  %s --policy vcpu pointer-chase\n"
+			"  %s --nodes 8 --node-memory 4M sort FILE\n"
+			"  %s --help\n",
+		self, self, self);
 }
 
 int demo_run(const struct options *options)
@@ -121,11 +138,10 @@ int demo_run(const struct options *options)
 		status = play(&pod, &program);
 	if (!status)
 		status = judge(&pod, &program);
-	if (!status && !options->quiet) {
-		table_print(&pod);
-		fputs("\nNext: mini-pod --policy vcpu pointer-chase, mini-pod sort FILE, "
-		      "mini-pod --help\n", stderr);
-	}
+	if (!status && options->quiet)
+		fputc('\n', stderr);
+	else if (!status)
+		tell_more(&pod);
 	pod_close(&pod);
 	program_close(&program);
 	return status;

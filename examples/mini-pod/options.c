@@ -48,7 +48,8 @@ static const char help[] =
 	"  --quiet              no table\n"
 	"  --help, --version\n"
 	"\n"
-	"SIZE is a number of bytes with an optional K, M, G or T.\n"
+	"SIZE is a number of bytes with an optional K, M, G or T. Guests that read INPUT-FILE:\n"
+	"sha256, sort, wordcount; others: lock-counter, matmul, pointer-chase, touch.\n"
 	"Exit codes of mini-pod's own: 2 it can't do what was asked, 4 the pod is full,\n"
 	"5 the guest failed, 1 a bug.\n";
 
@@ -192,10 +193,28 @@ static int take(struct options *options, int opt, const char *arg)
 	return 0;
 }
 
+/* PROGRAM [INPUT-FILE], which is what is left. */
+static int take_program(struct options *options, int argc, char *const *argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (argv[i][0] == '-' && argv[i][1])
+			return complain(MINI_POD_USAGE,
+					"%s: options come before the program: mini-pod %s ... %s",
+					argv[i], argv[i], argv[0]);
+	if (argc > 2)
+		return complain(MINI_POD_USAGE,
+				"%s: there is one program and one input; see mini-pod --help",
+				argv[2]);
+	options->program = argc > 0 ? argv[0] : NULL;
+	options->input = argc > 1 ? argv[1] : NULL;
+	return 0;
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
 	int opt, status;
 
+	options->self = argc > 0 ? argv[0] : "mini-pod";
 	opterr = 0; /* one line, and in our words */
 	while ((opt = getopt_long(argc, argv, "+:", longopts, NULL)) != -1) {
 		if (opt == ':')
@@ -208,12 +227,9 @@ int options_parse(struct options *options, int argc, char **argv)
 		if (status)
 			return status;
 	}
-	if (argc - optind > 2)
-		return complain(MINI_POD_USAGE,
-				"%s: there is one program and one input; see mini-pod --help",
-				argv[optind + 2]);
-	options->program = optind < argc ? argv[optind] : NULL;
-	options->input = optind + 1 < argc ? argv[optind + 1] : NULL;
+	status = take_program(options, argc - optind, argv + optind);
+	if (status)
+		return status;
 	if (!options->vcpus)
 		options->vcpus = options->nodes * options->hthreads;
 	if (options->vcpus > MINI_POD_VCPUS_MAX)

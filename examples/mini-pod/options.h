@@ -25,6 +25,7 @@ struct options {
 	const char *record;  /* file for node 0's event log, or NULL */
 	const char *program; /* NULL: the demo */
 	const char *input;   /* NULL: none */
+	const char *self;    /* how mini-pod was called */
 };
 
 /* What the options are when nobody says otherwise. */

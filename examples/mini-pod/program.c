@@ -98,8 +98,8 @@ static int find_program(const char *name, char path[PATH_MAX])
 	if (snprintf(path, PATH_MAX, "%s", name) < PATH_MAX && exists(path))
 		return 0;
 	return complain(MINI_POD_USAGE,
-			"%s: no such guest or file: give a path, or the name of a guest in %s",
-			name, GUESTDIR);
+			"%s: no such guest or file: give a path, or a guest that mini-pod --help names",
+			name);
 }
 
 static uint64_t page_up(uint64_t address)

@@ -61,9 +61,10 @@ static int on_io(void *arg, tidal_vcpuid vcpu, tidal_gpa gpa, uint64_t *data, un
 static int pod_full(const struct options *options)
 {
 	return complain(MINI_POD_FULL,
-			"the pod is full: the guest uses more than %u nodes of %s hold: "
+			"the pod is full: the guest uses more than %u node%s of %s hold%s: "
 			"raise --nodes or --node-memory",
-			options->nodes, text_bytes(options->node_memory).s);
+			options->nodes, options->nodes == 1 ? "" : "s",
+			text_bytes(options->node_memory).s, options->nodes == 1 ? "s" : "");
 }
 
 static int bad_stall(const struct options *options, const struct tidal_act_report *report)

@@ -26,7 +26,7 @@ struct row {
 static const struct row rows[] = {
 	HEADING("Where things are at the end"),
 	ROW("vCPUs", vcpus_here, COUNT),
-	ROW("memory in use", frames_used, PAGES),
+	ROW("memory in use, copies too", frames_used, PAGES),
 	ROW("memory free", frames_zeroed, PAGES),
 	ROW("memory free, not yet zeroed", frames_dirty, PAGES),
 	HEADING("Stalls"),
@@ -161,9 +161,9 @@ static void print_summary(const struct pod *pod, const struct tidal_stats *stats
 		forwards += stats[i].forwards;
 		longest = stats[i].forward_max > longest ? stats[i].forward_max : longest;
 	}
-	fprintf(stderr, "\nready to boot after   %s, with %s of guest memory\n",
+	fprintf(stderr, "\nready to boot after   %s (virtual), with %s of guest memory\n",
 		text_time(pod->ready_time).s, text_bytes(options->memory).s);
-	fprintf(stderr, "guest ended after     %s\n", text_time(pod->now).s);
+	fprintf(stderr, "guest ended after     %s (virtual)\n", text_time(pod->now).s);
 	fprintf(stderr, "guest memory written  %s, %llu pages; a node has %s, all nodes %s\n",
 		text_bytes(used * TIDAL_PAGE_SIZE).s, (unsigned long long)used,
 		text_bytes(options->node_memory).s,

@@ -84,6 +84,9 @@ bad 2 "--colour: no such option" --colour sort
 bad 2 "-x: no such option" -x sort
 bad 2 "--nodes: give it a value" --nodes
 bad 2 "two: there is one program and one input" sort one two three
+bad 2 "--nodes: options come before the program" sort --nodes 2
+bad 2 "--quiet: options come before the program" sort "$work/hello" --quiet
+bad 2 "-x: options come before the program" sort -x
 bad 2 "cannot/write: can't write it" --record "$work/cannot/write" sort "$work/hello"
 
 # Programs and inputs.

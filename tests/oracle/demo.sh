@@ -3,8 +3,24 @@
 . "$top_srcdir/tests/oracle/lib.sh"
 
 run || fail "mini-pod: exit code $?: $(tail -n 1 "$work/err")"
-grep -q "^I am one machine with .* harts and 1024 GiB of memory" "$work/out" ||
-	fail "mini-pod: the guest says nothing of 1024 GiB"
+grep -q "and 1 TiB of memory\.$" "$work/err" || fail "mini-pod: the story says nothing of 1 TiB"
+grep -q "^I am one machine with .* harts and 1 TiB of memory" "$work/out" ||
+	fail "mini-pod: the guest says nothing of 1 TiB"
+grep -q "^Times are virtual" "$work/err" || fail "mini-pod: says nothing of virtual time"
 grep -q "Its counts are right" "$work/err" || fail "mini-pod: the counts were not compared"
 grep -q "^guest memory written" "$work/err" || fail "mini-pod: no table"
+
+# What it proposes works, from here.
+make_text 100000 1 >"$work/text"
+sed -n '/^Next:/,$ s/^  //p' "$work/err" >"$work/next"
+[ "$(grep -c . "$work/next")" -ge 2 ] || fail "mini-pod: proposes nothing"
+while read -r command; do
+	sh -c "$(echo "$command" | sed "s|FILE|$work/text|")" >"$work/out" 2>&1 ||
+		fail "proposed, and fails: $command"
+done <"$work/next"
+
+# Quiet: the same story, without a table, and it comes to an end.
+run --quiet || fail "mini-pod --quiet: exit code $?"
+tail -n 1 "$work/err" | grep -q "too\.$" || fail "mini-pod --quiet: ends with '$(tail -n 1 "$work/err")'"
+grep -q "^guest memory written" "$work/err" && fail "mini-pod --quiet: prints a table"
 finish

@@ -24,9 +24,9 @@ for policy in cost page vcpu; do
 			$shape --policy $policy --node-memory 4M --memory 64M pointer-chase
 		check "128 x 128, checked, checksum d48b8ac2bdb9b5ed" $small matmul
 	done
-	check "$(printf '256 pages touched, one every 4194300 KiB, in 1048576 MiB')" \
+	check "$(printf '256 pages touched, one every 4194300 KiB, in 1 TiB')" \
 		--policy $policy --nodes 4 --vcpus 4 --node-memory 1M --memory 1T touch
-	check "256 pages touched, one every 268435452 KiB, in 67108864 MiB" \
+	check "256 pages touched, one every 268435452 KiB, in 64 TiB" \
 		--policy $policy --nodes 4 --vcpus 3 --node-memory 1M --memory 64T touch
 done
 
