@@ -152,7 +152,6 @@ void proto_capacity(struct engine *e)
 	if (!anybody_left(e) && c->retry_at <= e->now) {
 		/* all had refused a while ago: perhaps not any more */
 		memset(&c->refused, 0, sizeof(c->refused));
-		c->swept = e->nodes > 1 ? 0 : c->swept; /* alone: nobody changes his mind */
 		c->asked_again = true;
 	}
 	sweep(e);
