@@ -6,7 +6,6 @@
 #include "proto.h"
 
 #define ALIGN 64
-#define BACKGROUND_ZEROING 1 /* frames that are zeroed in the background at a time */
 
 void core_engine(struct tidal_core *core, tidal_time now, struct engine *e)
 {
@@ -262,17 +261,18 @@ static bool pull_stop(struct tidal_core *core, struct tidal_action *action)
 	return false;
 }
 
-/* Zeroing in the background, when there is nothing else to do. */
+/* Zeroing in the background, when there is nothing else to do: one frame at a time. */
 static bool pull_zero(struct tidal_core *core, struct tidal_action *action)
 {
 	tidal_frame frame;
 
-	if (core->frames.zeroing >= BACKGROUND_ZEROING || core->transits.room_first)
+	if (core->frames.zeroing || core->transits.room_first)
 		return false;
 	frame = frames_take_dirty(&core->frames);
 	if (frame == TIDAL_FRAME_NONE)
 		return false;
 	core->frames.zeroing++;
+	core->frames.background = frame + 1;
 	*action = (struct tidal_action){ .kind = TIDAL_ACT_ZERO,
 					 .u.frame = { tag(TOKEN_ZERO, frame), frame } };
 	return true;

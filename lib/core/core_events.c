@@ -112,11 +112,14 @@ EVENT(on_stall_event)
 
 /* ---- the host ---- */
 
-static int zeroed(struct engine *e, tidal_frame frame, int status)
+static int zeroed(struct engine *e, uint64_t which, int status)
 {
-	if (e->frames->zeroing == 0 || frame >= e->frames->fresh)
+	tidal_frame frame = e->frames->background - 1;
+
+	if (e->frames->background == 0 || which != frame)
 		return TIDAL_EINVAL;
 	e->frames->zeroing--;
+	e->frames->background = 0;
 	if (status < 0) {
 		frames_put_dirty(e->frames, frame);
 	} else {
@@ -144,7 +147,7 @@ EVENT(on_host_done)
 	case TOKEN_PAGE:
 		return page_done(e, done, value);
 	case TOKEN_ZERO:
-		return zeroed(e, (tidal_frame)value, done->status);
+		return zeroed(e, value, done->status);
 	case TOKEN_REMOTE_IO:
 		return devices_on_remote_done(e, (uint32_t)value, done);
 	default:

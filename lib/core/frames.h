@@ -24,6 +24,7 @@ struct frames {
 	uint32_t promised;	/* of those, for answers that are due */
 	uint32_t departing;	/* sent, not acknowledged */
 	uint32_t zeroing;	/* being zeroed */
+	uint32_t background;	/* of those: the one that no page waits for, + 1; 0: none */
 	uint32_t landing, reserve, low, high;
 };
 

@@ -241,6 +241,26 @@ static void test_full_action_queue(void **state)
 	one_close(&o);
 }
 
+/* The host says that it zeroed a frame that it was not asked to zero: it must not count as free
+ * a second time. (Found by tests/fuzz/core.) */
+static void test_zeroing_of_another_frame(void **state)
+{
+	struct tidal_event ev;
+	struct one_core o;
+
+	(void)state;
+	one_open(&o, 0);
+	one_pull(&o);
+	assert_int_equal(o.dones, 1);
+	assert_int_equal(o.done[0] >> 56, TOKEN_ZERO);
+	ev = one_done((uint64_t)TOKEN_ZERO << 56 | o.posted[0]);
+	check_refused(&o, &ev, TIDAL_EINVAL);
+	ev = one_done(o.done[0]);
+	assert_int_equal(one_push(&o, &ev), 0);
+	check_refused(&o, &ev, TIDAL_EINVAL); /* once is enough */
+	one_close(&o);
+}
+
 /* More pages under way than there is room for. */
 static void test_full_tables(void **state)
 {
@@ -680,6 +700,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_failing_changes_nothing),
 		cmocka_unit_test(test_full_action_queue),
+		cmocka_unit_test(test_zeroing_of_another_frame),
 		cmocka_unit_test(test_full_tables),
 		cmocka_unit_test(test_before_the_map),
 		cmocka_unit_test(test_ideal_link_leaves_it_outside),
