@@ -275,7 +275,8 @@ EVENT(on_peer)
 		return TIDAL_EINVAL;
 	if (ev->kind == TIDAL_EV_PEER_DOWN) {
 		link_down(e->link, n);
-		*e->losses = 1;
+		if (e->guest->known)
+			*e->losses = 1; /* else no page waits for anybody */
 	} else if (ev->u.peer.incarnation) {
 		link_peer(e->link, n, ev->u.peer.incarnation);
 	}

@@ -317,6 +317,27 @@ static void test_before_the_map(void **state)
 	free(o.mem);
 }
 
+/* A peer dies before the map has come: there is nothing to look through for that, so no
+ * reason to be called at once, for ever. (Found by tests/fuzz/core.) */
+static void test_peer_down_before_the_map(void **state)
+{
+	const struct tidal_event tick = { .kind = TIDAL_EV_TICK };
+	struct tidal_event ev = { .kind = TIDAL_EV_PEER_DOWN };
+	struct one_core o = { .now = 0 };
+
+	(void)state;
+	one_params(&o, 0);
+	o.params.node = 2;
+	o.params.vmap = NULL;
+	one_start(&o);
+	one_pull(&o);
+	assert_int_equal(one_push(&o, &ev), 0);
+	assert_int_equal(one_push(&o, &tick), 0);
+	one_pull(&o);
+	assert_true(tidal_core_deadline(o.core) > o.now);
+	free(o.mem);
+}
+
 /* An ideal link repeats nothing: what can't be taken now stays outside. */
 static void test_ideal_link_leaves_it_outside(void **state)
 {
@@ -703,6 +724,7 @@ int main(void)
 		cmocka_unit_test(test_zeroing_of_another_frame),
 		cmocka_unit_test(test_full_tables),
 		cmocka_unit_test(test_before_the_map),
+		cmocka_unit_test(test_peer_down_before_the_map),
 		cmocka_unit_test(test_ideal_link_leaves_it_outside),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_same_events_same_actions),
