@@ -12,6 +12,8 @@ AS_IF([test $have_guests = yes], [tidal_guests=$GUEST_CC],
 	[tidal_guests="none: guests are not built, their tests are skipped (Debian: clang lld)"])
 AS_IF([test $have_cmocka = yes], [tidal_unit=yes],
 	[tidal_unit="no: skipped (Debian: libcmocka-dev)"])
+AS_IF([test "$FUZZ_CC" = no], [tidal_fuzz="none (Debian: clang); the corpora are replayed without it"],
+	[tidal_fuzz=$FUZZ_CC])
 AC_MSG_NOTICE([
 
   libtidal $PACKAGE_VERSION
@@ -32,6 +34,7 @@ AC_MSG_NOTICE([
   tests
     unit tests          $tidal_unit
     guest compiler      $tidal_guests
+    fuzzer compiler     $tidal_fuzz
     C++ header test     $CXX
 ])
 ])

@@ -70,6 +70,34 @@ AM_CONDITIONAL([SANITIZERS], [test "$enable_sanitizers" = yes])
 AC_SUBST([SANITIZE_CFLAGS])
 ])
 
+# A compiler that makes fuzzers: FUZZ_CC (no: none) and FUZZ_CFLAGS.
+AC_DEFUN([TIDAL_FUZZER],
+[AC_ARG_VAR([FUZZ_CC], [compiler for `make fuzz', default: CC or clang if they have libFuzzer])
+AC_ARG_VAR([FUZZ_CFLAGS], [its flags, default: optimised, with sanitizers])
+: ${FUZZ_CFLAGS="-O2 -g -fno-omit-frame-pointer -fsanitize=address,undefined dnl
+-fno-sanitize-recover=all"}
+AC_MSG_CHECKING([for a compiler that makes fuzzers])
+tidal_saved_cc=$CC tidal_saved=$CFLAGS tidal_found=no
+CFLAGS="$FUZZ_CFLAGS -fsanitize=fuzzer"
+for tidal_cc in ${FUZZ_CC:-"$CC" clang}; do
+	CC=$tidal_cc
+	test $tidal_found != no || AC_LINK_IFELSE([AC_LANG_SOURCE([
+		int LLVMFuzzerTestOneInput(const unsigned char *b, unsigned long n);
+		int LLVMFuzzerTestOneInput(const unsigned char *b, unsigned long n)
+		{ return b && n > 9 ? 0 : 0; }])], [tidal_found=$tidal_cc])
+done
+FUZZ_IGNORE=
+CC=$tidal_found
+CFLAGS="$tidal_saved -fsanitize=fuzzer-no-link -fsanitize-coverage-ignorelist=$srcdir/tests/fuzz/ignore"
+test $tidal_found = no ||
+	AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [])],
+		[FUZZ_IGNORE='-fsanitize-coverage-ignorelist=$(srcdir)/tests/fuzz/ignore'])
+CC=$tidal_saved_cc CFLAGS=$tidal_saved
+FUZZ_CC=$tidal_found
+AC_SUBST([FUZZ_IGNORE])
+AC_MSG_RESULT([$FUZZ_CC])
+])
+
 AC_DEFUN([TIDAL_VERSION_SCRIPT],
 [AC_MSG_CHECKING([whether the linker takes version scripts])
 tidal_saved=$LDFLAGS
