@@ -322,6 +322,13 @@ static int set_weights(struct engine *e, const struct tidal_weights *w)
 	return err;
 }
 
+/* Whoever came for this pin is free to go to another one; for another pin: asks, and is told. */
+static void unbind(struct engine *e)
+{
+	for (uint32_t v = 0; v < e->guest->vcpus; v++)
+		vcpus_at(e->vcpus, (tidal_vcpuid)v)->pin_bound = false;
+}
+
 static int unpin(struct engine *e, tidal_gfn gfn)
 {
 	struct vmm *vmm = e->vmm;
@@ -332,6 +339,7 @@ static int unpin(struct engine *e, tidal_gfn gfn)
 			continue;
 		if (--vmm->pin[i].count == 0) {
 			vmm->pin[i] = vmm->pin[--vmm->pins_used];
+			unbind(e);
 			t = transits_find(e->transits, gfn);
 			if (t && t->state == SIT_HELD && t->hold_vcpu == TIDAL_VCPU_NONE)
 				proto_settle(e, t);

@@ -29,6 +29,7 @@ static void begin(struct engine *e, tidal_vcpuid v, tidal_nodeid to)
 	vcpu->state = TIDAL_VCPU_SAVING;
 	vcpu->dest = to;
 	vcpu->go = false;
+	vcpu->pin_bound = false;
 	a->u.vcpu.token = tag(TOKEN_SAVE, v);
 	a->u.vcpu.vcpu = v;
 }

@@ -175,6 +175,57 @@ static void found_pin_without_a_slot(void **state)
 }
 
 /*
+ * A vCPU that came for a pinned page is moved away before it has touched it: it comes again, and
+ * nothing is in conflict. Broken in begin() of move.c: it stays bound to the pin.
+ */
+static void found_pin_after_a_command(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, &(struct world_config){ 0 });
+	pin(&s, 1, G);
+	story_command(&s, 1, (struct tidal_ev_command){ .command = TIDAL_CMD_PAUSE });
+	story_tell(&s, 0, TIDAL_WRITE, G);
+	story_pass(&s, 1 * MS);
+	assert_int_equal(world_where(s.w, 0), 1);
+	story_command(&s, 1, (struct tidal_ev_command){ .command = TIDAL_CMD_MOVE_VCPU, .vcpu = 0,
+							.node = 2 });
+	story_pass(&s, 1 * MS);
+	story_command(&s, 1, (struct tidal_ev_command){ .command = TIDAL_CMD_CONTINUE });
+	assert_true(story_finish(&s, 0, 20 * MS));
+	assert_int_equal(world_where(s.w, 0), 1);
+	assert_int_equal(world_reports(s.w, TIDAL_REPORT_PIN_CONFLICT), 0);
+	story_close(&s);
+}
+
+/*
+ * Two pins make an access impossible, and that goes for which the vCPU came first. Broken in
+ * unpin(): the vCPU stays bound to it.
+ */
+static void found_pin_of_two_goes(void **state)
+{
+	struct story s;
+	unsigned first;
+
+	(void)state;
+	story_open(&s, &(struct world_config){ 0 });
+	pin(&s, 1, G);
+	pin(&s, 2, G - 1);
+	story_tell_crossing(&s, 0, TIDAL_WRITE, G - 1);
+	story_pass(&s, 10 * MS);
+	assert_false(story_done(&s, 0));
+	assert_true(world_reports(s.w, TIDAL_REPORT_PIN_CONFLICT) >= 1);
+	first = world_where(s.w, 0);
+	assert_in_range(first, 1, 2);
+	story_command(&s, first, (struct tidal_ev_command){ .command = TIDAL_CMD_UNPIN,
+							    .gfn = G + 1 - first });
+	assert_true(story_finish(&s, 0, 20 * MS));
+	assert_int_equal(world_where(s.w, 0), 3 - first);
+	story_close(&s);
+}
+
+/*
  * The pod is full, and a dozen conversions wait on every node. Reads of other nodes' pages that came
  * after them need a landing frame only, and go on. Broken in let_waiters_go_on(): always the first eight.
  */
@@ -368,6 +419,8 @@ int main(void)
 		cmocka_unit_test(found_pin_attracts_who_has_moved),
 		cmocka_unit_test(found_pin_attracts_fetches),
 		cmocka_unit_test(found_pin_without_a_slot),
+		cmocka_unit_test(found_pin_after_a_command),
+		cmocka_unit_test(found_pin_of_two_goes),
 		cmocka_unit_test(found_reads_behind_conversions),
 		cmocka_unit_test(found_timer_of_a_failed_zeroing),
 		cmocka_unit_test(found_movable_nobody),
