@@ -8,6 +8,7 @@
 #include "rnd.h"
 
 #define PATIENCE 100000 /* steps */
+#define MEDDLE 16	/* steps, about, between commands */
 
 void lab_fail(struct lab *lab, const char *what, long long value)
 {
@@ -50,7 +51,7 @@ static const struct tidal_policy_ops *policy_coin(void)
 	return &ops;
 }
 
-static const struct tidal_policy_ops *pick_policy(uint64_t *random)
+const struct tidal_policy_ops *lab_policy(uint64_t *random)
 {
 	static const struct tidal_policy_ops *(*const all[])(void) = {
 		tidal_policy_page, tidal_policy_vcpu, tidal_policy_cost, policy_coin,
@@ -80,8 +81,10 @@ void lab_choose(struct lab_config *c, uint64_t seed, unsigned harts)
 		.reorder = weather > 0,
 		.ideal = weather != 2 && rnd_one_in(&r, 2),
 		.lazy = rnd_one_in(&r, 2),
+		.meddled = rnd_one_in(&r, 2),
+		.dumb = rnd_one_in(&r, 4),
 		.budget = 1u << rnd_below(&r, 5),
-		.policy = pick_policy(&r),
+		.policy = lab_policy(&r),
 	};
 }
 
@@ -91,6 +94,7 @@ void lab_calm(struct lab_config *c)
 	c->hthreads = 2;
 	c->frames = 128;
 	c->loss_ppm = c->dup_ppm = 0;
+	c->meddled = false;
 	c->policy = tidal_policy_page();
 }
 
@@ -160,7 +164,8 @@ static bool open_node(struct lab *lab, unsigned i)
 	params.node = (tidal_nodeid)i;
 	params.nodes = (uint16_t)lab->c.nodes;
 	params.seed = rnd(&lab->random);
-	params.flags = TIDAL_PARAM_RETIRE_EVENTS | (lab->c.ideal ? TIDAL_PARAM_IDEAL_LINK : 0);
+	params.flags = (lab->c.dumb ? 0 : TIDAL_PARAM_RETIRE_EVENTS) |
+		       (lab->c.ideal ? TIDAL_PARAM_IDEAL_LINK : 0);
 	params.vcpus = params.vcpu_slots = LITMUS_HARTS;
 	params.messages = 256;
 	params.ranges = 64;
@@ -256,12 +261,13 @@ static bool boot(struct lab *lab)
 			pinned += lab->node[k].pinned;
 	}
 	if (ready < lab->c.nodes || pinned < lab->c.nodes ||
-	    !lab_write(lab, rnd_below(&lab->random, lab->c.nodes), lab->code, lab->body.word,
-		       4 * lab->body.words))
+	    !lab_access(lab, rnd_below(&lab->random, lab->c.nodes), lab->code, lab->body.word,
+			4 * lab->body.words, true))
 		return false;
 	for (unsigned i = 0; i < lab->c.nodes; i++)
 		if (!command(lab, i, &go))
 			return false;
+	lab->booted = true;
 	return lab_gather(lab);
 }
 
@@ -338,6 +344,8 @@ bool lab_step(struct lab *lab)
 		lab->now = next;
 	else
 		lab->now += 1 + rnd_below(&lab->random, 250);
+	if (lab->c.meddled && lab->booted && rnd_one_in(&lab->random, MEDDLE))
+		lab_meddle(lab);
 	if (lab->gate.confused)
 		lab_fail(lab, "the host is confused", 0);
 	return !lab->wrong[0];
@@ -354,10 +362,10 @@ bool lab_gather(struct lab *lab)
 	return true;
 }
 
-bool lab_write(struct lab *lab, unsigned node, tidal_gpa gpa, void *bytes, size_t len)
+bool lab_access(struct lab *lab, unsigned node, tidal_gpa gpa, void *bytes, size_t len, bool write)
 {
 	unsigned before = lab->accesses;
-	int err = tidal_node_access(lab->node[node].node, gpa, bytes, len, 1, 0);
+	int err = tidal_node_access(lab->node[node].node, gpa, bytes, len, write, 0);
 
 	if (err)
 		lab_fail(lab, "an access is refused", err);

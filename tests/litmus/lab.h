@@ -26,6 +26,8 @@ struct lab_config {
 	uint32_t loss_ppm, dup_ppm, reorder;
 	bool ideal;
 	bool lazy; /* nodes are late at times */
+	bool meddled; /* an administrator gives commands */
+	bool dumb; /* cores aren't told of retired instructions */
 	uint32_t budget; /* most instructions in a step */
 	const struct tidal_policy_ops *policy;
 };
@@ -49,6 +51,7 @@ struct lab {
 	tidal_time now;
 	uint64_t steps;
 	bool quiet; /* nothing is under way */
+	bool booted;
 	struct body body;
 	tidal_gpa code;
 	unsigned accesses; /* over */
@@ -68,7 +71,12 @@ void lab_close(struct lab *lab);
 bool lab_step(struct lab *lab);
 bool lab_gather(struct lab *lab);
 void lab_fail(struct lab *lab, const char *what, long long value);
-bool lab_write(struct lab *lab, unsigned node, tidal_gpa gpa, void *bytes, size_t len);
+/* An access of a VMM, until it is over. */
+bool lab_access(struct lab *lab, unsigned node, tidal_gpa gpa, void *bytes, size_t len, bool write);
+/* One of the built-in policies, or one whose answers are a hash of the question. */
+const struct tidal_policy_ops *lab_policy(uint64_t *random);
+/* meddle.c: give some command. */
+void lab_meddle(struct lab *lab);
 
 /* Everything that cores can check of themselves. */
 bool lab_check(struct lab *lab);
