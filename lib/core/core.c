@@ -164,9 +164,12 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 		err = core_message(&e, &event->u.message);
 	} else {
 		err = room_for(&e, event->kind);
-		if (err)
-			return event->kind == TIDAL_EV_TICK ? 0 : err;
-		err = core_event(&e, core, event);
+		if (err && event->kind == TIDAL_EV_TICK) {
+			core->now = e.now; /* or nothing would be sent again, and no room made */
+			return 0;
+		}
+		if (!err)
+			err = core_event(&e, core, event);
 	}
 	if (err)
 		return err;
@@ -296,17 +299,21 @@ int tidal_core_pull(struct tidal_core *core, struct tidal_action *action)
 	       pull_stop(core, action) || pull_run(core, action) || pull_zero(core, action);
 }
 
+/* What is put off while there is no room for messages goes on when the link has made some. */
 tidal_time tidal_core_deadline(const struct tidal_core *core)
 {
 	struct engine e;
 	tidal_time when;
 
 	core_engine_const(core, &e);
-	if (proto_any_poked(&e))
-		return core->now;
-	when = min_u64(link_deadline(e.link), transits_deadline(e.transits));
+	when = link_deadline(e.link);
+	if (room_for(&e, TIDAL_EV_TICK))
+		return when;
 	when = min_u64(when, sched_deadline(e.sched));
-	if (core->losses)
+	if (!link_room(e.link, LINK_FORWARD, most_messages(&e)))
+		return when;
+	if (proto_any_poked(&e) || core->losses)
 		when = min_u64(when, core->now);
+	when = min_u64(when, transits_deadline(e.transits));
 	return min_u64(when, proto_capacity_deadline(&e));
 }
