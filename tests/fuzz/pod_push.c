@@ -19,6 +19,7 @@ static void pull_all(struct pod *p, struct pod_node *n)
 	}
 }
 
+/* Once all is pulled: before, a frame that was used is not posted again. */
 static void check(struct pod_node *n)
 {
 	const char *why = "";
@@ -28,7 +29,6 @@ static void check(struct pod_node *n)
 		MUST(!"an invariant is broken");
 	}
 	MUST(n->core->frames.posted == n->posts);
-	fuzz_arena_check(&n->mem);
 }
 
 int pod_push(struct pod *p, struct pod_node *n, const struct tidal_event *ev)
@@ -42,11 +42,13 @@ int pod_push(struct pod *p, struct pod_node *n, const struct tidal_event *ev)
 		MUST(memcmp(n->before, n->mem.at, n->mem.bytes) == 0);
 	else
 		pod_pushed(p, n, ev);
-	if (p->held)
+	if (p->held) {
 		p->held--;
-	else
+	} else {
 		pull_all(p, n);
-	check(n);
+		check(n);
+	}
+	fuzz_arena_check(&n->mem);
 	return err;
 }
 
