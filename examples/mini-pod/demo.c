@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "pod.h"
+#include "progress.h"
 #include "table.h"
 #include "text.h"
 
@@ -64,7 +65,7 @@ static void introduce(const struct options *options)
 	fprintf(stderr,
 		"%u node%s in this process, each with %s of memory, hold%s up ONE machine.\n"
 		"Its guest is told that it has %u hart%s (RISC-V's vCPUs) and %s of memory.\n"
-		"Times are virtual: a hart takes 1 us for 1000 instructions; the wire is simulated.\n\n",
+		"Times are virtual: 1000 instructions take 1 us, and the wire is simulated.\n\n",
 		options->nodes, one_node ? "" : "s", text_bytes(options->node_memory).s,
 		one_node ? "s" : "", options->vcpus, options->vcpus == 1 ? "" : "s",
 		text_bytes(options->memory).s);
@@ -80,6 +81,7 @@ static int play(struct pod *pod, const struct program *program)
 			"          nothing until it is used.\n",
 		text_time(pod->ready_time).s);
 	status = pod_load(pod, program);
+	progress_clear();
 	if (status)
 		return status;
 	fprintf(stderr, "%8s  Loaded a program and %s of text: more than a node can hold, so\n"

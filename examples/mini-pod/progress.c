@@ -36,13 +36,14 @@ void progress_show(const struct pod *pod)
 		terminal = isatty(STDERR_FILENO);
 	if (!terminal || pod->options->quiet || !is_due())
 		return;
-	fprintf(stderr, "\r\033[K%8s", text_time(pod->now).s);
+	/* Not wider than 79 columns: what wraps can't be wiped. */
+	fprintf(stderr, "\r\033[K%7s", text_time(pod->now).s);
 	for (uint32_t i = 0; i < pod->opened && i < NODES_SHOWN; i++) {
 		struct tidal_stats stats;
 
 		tidal_core_stats(tidal_node_core(pod->nodes[i].node), &stats, sizeof(stats));
-		fprintf(stderr, "  node %u: %2u vCPU %9s", i, (unsigned)stats.vcpus_here,
-			text_bytes(stats.frames_used * TIDAL_PAGE_SIZE).s);
+		fprintf(stderr, "[%8s %2u vCPU]", text_bytes(stats.frames_used * TIDAL_PAGE_SIZE).s,
+			(unsigned)stats.vcpus_here);
 	}
 	shown = 1;
 }

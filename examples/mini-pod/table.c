@@ -9,7 +9,7 @@
 #include "text.h"
 
 #define COLUMNS_MAX 8 /* more nodes than that: least, most and total */
-#define LABEL 32
+#define LABEL 30
 #define COLUMN 10
 
 enum unit { COUNT, PAGES, BYTES };
@@ -53,7 +53,7 @@ static const struct row rows[] = {
 	HEADING("Dormant memory"),
 	ROW("dormant pages given memory", conversions, COUNT),
 	ROW("found zero, dormant again", redormant, COUNT),
-	ROW("read through the page of zeroes", zero_maps, COUNT),
+	ROW("read as the page of zeroes", zero_maps, COUNT),
 	ROW("dormant pages that came", dormant_in, COUNT),
 	ROW("dormant extents that came", extents_in, COUNT),
 	HEADING("The wire"),

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "progress.h"
+
 int complain(int code, const char *format, ...)
 {
 	va_list args;
 
+	progress_clear();
 	fflush(stdout); /* what the guest said comes first */
 	fputs("mini-pod: ", stderr);
 	va_start(args, format);

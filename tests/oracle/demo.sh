@@ -23,4 +23,15 @@ done <"$work/next"
 run --quiet || fail "mini-pod --quiet: exit code $?"
 tail -n 1 "$work/err" | grep -q "too\.$" || fail "mini-pod --quiet: ends with '$(tail -n 1 "$work/err")'"
 grep -q "^guest memory written" "$work/err" && fail "mini-pod --quiet: prints a table"
+
+# On a terminal of 80 columns nothing of the line that shows progress stays.
+if command -v script >/dev/null && script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+	script -qec "$mini_pod" /dev/null </dev/null >"$work/tty" 2>&1 ||
+		fail "mini-pod on a terminal: exit code $?"
+	tr -d '\r' <"$work/tty" | sed "s/.*$(printf '\033')\[K//" >"$work/left"
+	grep -q "^ *[0-9.]* ms  Loaded a program" "$work/left" ||
+		fail "mini-pod on a terminal: $(grep "Loaded a program" "$work/left")"
+	tr '\r' '\n' <"$work/tty" | sed '/^Next/,$d' | awk 'length($0) > 80 + 3 { print; exit 1 }' ||
+		fail "mini-pod on a terminal: the line above wraps"
+fi
 finish
