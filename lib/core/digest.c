@@ -99,7 +99,11 @@ static uint64_t of_transit(const struct digest *d, const struct transit *t)
 	return h;
 }
 
-#define KEY_MASK ((UINT64_C(1) << 35) - 1) /* of entries: pages are gfn + 1 */
+/* Of entries for pages: the key is gfn + 1. */
+static tidal_gfn gfn_of(const struct entry *e)
+{
+	return (e->a & ((UINT64_C(1) << 35) - 1)) - 1;
+}
 
 static uint64_t of_table(const struct digest *d, const struct table *t, uint64_t h, bool pages)
 {
@@ -108,8 +112,7 @@ static uint64_t of_table(const struct digest *d, const struct table *t, uint64_t
 
 	for (uint32_t i = 0; i < t->size; i++)
 		if (table_at(t, i, &e))
-			sum += fold(fold(h, e.a),
-				    relative(d, pages ? (e.a & KEY_MASK) - 1 : TIDAL_GFN_NONE, e.b));
+			sum += fold(fold(h, e.a), relative(d, pages ? gfn_of(&e) : TIDAL_GFN_NONE, e.b));
 	return sum;
 }
 
@@ -124,7 +127,7 @@ static uint64_t of_owners(const struct digest *d)
 	for (uint32_t i = 0; i < o->hints_size; i++) {
 		if (page[i].a)
 			sum += fold(fold(4, page[i].a),
-				    relative(d, (page[i].a & KEY_MASK) - 1, page[i].b));
+				    relative(d, gfn_of(&page[i]), page[i].b));
 		if (range[i].a)
 			sum += fold(fold(5, range[i].a), relative(d, TIDAL_GFN_NONE, range[i].b));
 	}
@@ -171,7 +174,7 @@ uint64_t digest_core(const struct tidal_core *core, const struct digest_view *vi
 	core_engine_const(core, &e);
 	for (uint32_t i = 0; i < e.pages->table.size; i++)
 		if (table_at(&e.pages->table, i, &raw) &&
-		    pages_get(e.pages, (raw.a & KEY_MASK) - 1, &page))
+		    pages_get(e.pages, gfn_of(&raw), &page))
 			sum += of_page(&d, &page);
 	for (uint32_t i = 1; i <= e.transits->fresh; i++)
 		if (transit_at(e.transits, i)->state != SIT_INVALID)

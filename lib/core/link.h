@@ -37,7 +37,9 @@
 
 #include "arena.h"
 
+#ifndef LINK_WINDOW
 #define LINK_WINDOW 128	  /* unacknowledged messages per peer, all classes */
+#endif
 #define LINK_BODY_MAX 192 /* bytes of a message without the link's own header */
 #define LINK_HEADER 76	  /* bytes of the link's own header */
 #define LINK_VERSION 1

@@ -9,7 +9,9 @@
 #include "link.h"
 
 #define LINK_BACKOFF_MAX 6 /* timeouts are doubled so often: 64 times */
+#ifndef LINK_ACK_EVERY
 #define LINK_ACK_EVERY 8   /* messages received before an acknowledgement is urgent */
+#endif
 
 enum msg_state {
 	MSG_FREE = 0,

@@ -36,45 +36,55 @@ static void head(void)
 	       "depth", "seconds", "MiB", "");
 }
 
-static void print_figures(const struct space *x, const struct world *w, double took)
+static void print_figures(const struct space *x, const struct world *w, uint32_t drained,
+			  double took)
 {
 	printf("%-26s %10u %11u %8u %6u %7.1f %6zu  ", w->name, x->states, x->edges, space_quiet(x),
 	       x->depth, took, x->most_bytes >> 20);
 	if (x->found)
-		printf("FOUND\n");
+		printf("found: %s\n", x->found);
 	else if (space_closed(x))
 		printf("closed\n");
 	else
-		printf("open: %u expanded\n", x->expanded);
+		printf("open: %u expanded, %u of the others drained\n", x->expanded, drained);
 }
 
-static void print_found(struct space *x)
+/*
+ * From every state quiescence is reachable: by the graph, and by draining where it ends. Returns
+ * how many were drained.
+ */
+static uint32_t check_quiet(struct space *x)
 {
-	printf("FOUND: %s\n", x->found);
-	space_print_way(x, x->at, x->by_step ? &x->step : NULL);
-}
+	uint32_t example = 0;
 
-/* From every state quiescence is reachable: by the graph, and by draining where it ends. */
-static void check_quiet(struct space *x)
-{
-	uint32_t example = 0, stuck = space_stuck(x, &example);
-
-	if (stuck) {
-		printf("STUCK: from %u states nothing leads to a quiet one\n", stuck);
-		x->found = "stuck";
+	if (x->found)
+		return 0;
+	if (space_stuck(x, &example)) {
+		x->found = "nothing leads to a quiet state";
 		x->at = example;
 		x->by_step = false;
-	} else if (!space_closed(x)) {
-		uint32_t n = space_drain(x, DRAINED, DRAIN_STEPS);
-
-		printf("%-26s %10u of the others drained\n", "", n);
+		return 0;
 	}
+	return space_closed(x) ? 0 : space_drain(x, DRAINED, DRAIN_STEPS);
+}
+
+/* Was found what had to be found? */
+static bool is_right(struct space *x, const char *planted)
+{
+	if (planted ? x->found && !strcmp(x->found, planted) : !x->found)
+		return true;
+	printf("FAILED: found %s, expected %s\n", x->found ? x->found : "nothing",
+	       planted ? planted : "nothing");
+	if (x->found)
+		space_print_way(x, x->at, x->by_step ? &x->step : NULL);
+	return false;
 }
 
 static bool explore(const struct world *w, const struct bounds *bounds)
 {
 	double start = seconds();
 	struct bounds b = *bounds;
+	uint32_t drained;
 	struct space x;
 	bool ok;
 
@@ -85,12 +95,9 @@ static bool explore(const struct world *w, const struct bounds *bounds)
 	if (!b.depth)
 		b.depth = w->depth;
 	space_explore(&x, &b);
-	print_figures(&x, w, seconds() - start);
-	if (!x.found)
-		check_quiet(&x);
-	ok = !x.found;
-	if (!ok)
-		print_found(&x);
+	drained = check_quiet(&x);
+	print_figures(&x, w, drained, seconds() - start);
+	ok = is_right(&x, w->planted);
 	fflush(stdout);
 	space_close(&x);
 	return ok;

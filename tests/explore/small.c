@@ -51,7 +51,7 @@ static void make_params(const struct small *s, unsigned node, struct tidal_param
 	p->vcpus = p->vcpu_slots = (uint16_t)s->config.vcpus;
 	p->slice_ns = 60 * UINT64_C(1000000000); /* the scheduler is explored elsewhere */
 	p->transits = 4;
-	p->messages = 64;
+	p->messages = s->config.link ? 128 : 64;
 	p->ranges = p->homes = p->hints = 4;
 	p->policy = s->config.features & SMALL_POLICY ? &scripted : tidal_policy_page();
 	p->policy_data = s;
@@ -250,7 +250,7 @@ static void *small_open(const void *config)
 static void note_constants(const struct small *s, unsigned node, struct constant c[4])
 {
 	struct tidal_core *core = s->core[node];
-	const struct link *l = REL(core, link);
+	const struct link *l = small_link(s, node);
 	size_t at = s->offset[node];
 
 	c[0] = (struct constant){ at + offsetof(struct tidal_core, decider.tables),

@@ -4,13 +4,14 @@
  *
  * Of numbers that only grow just their order counts: of a page's epochs, of a vCPU's, of times
  * since when somebody waits. A digest is made twice: first to collect them, then with the place
- * of each in its order. Of a request's id only whether it is the one that is awaited; of what a page
- * holds whether it is the latest, and whether it is zeroes. Which frame is which, which timer is
- * to ring first, what was counted: not at all.
+ * of each in its order. Of a request's id only whether it is the one that is awaited; of what a
+ * page holds whether it is the latest, and whether it is zeroes. Which frame is which, which timer
+ * is to ring first, what was counted: not at all.
  */
 #include <string.h>
 
 #include "core/digest.h"
+#include "link_look.h"
 #include "small_state.h"
 
 #define ORDER 128
@@ -22,6 +23,7 @@ struct order {
 struct view {
 	const struct small *s;
 	bool collecting;
+	unsigned sender; /* of the messages that are looked at in a link */
 	struct order epochs[SMALL_PAGES], moves[SMALL_VCPUS], times;
 };
 
@@ -109,9 +111,9 @@ static uint64_t of_request(struct view *v, const struct wire_request *r)
 static uint64_t of_vcpu_state(struct view *v, const struct wire_vcpu *w)
 {
 	uint64_t h = fold(of_move(v, w->vcpu, w->epoch), w->stalls ? of_time(v, w->since) : 0);
+	uint64_t stalls = w->stalls > VCPU_STARVING ? VCPU_STARVING : w->stalls;
 
-	return fold(h, w->vcpu | (uint64_t)w->resume << 16 | (uint64_t)w->flags << 24 |
-			       (uint64_t)(w->stalls > VCPU_STARVING ? VCPU_STARVING : w->stalls) << 32);
+	return fold(h, w->vcpu | (uint64_t)w->resume << 16 | (uint64_t)w->flags << 24 | stalls << 32);
 }
 
 /* Answers to a request. */
@@ -208,9 +210,13 @@ static uint64_t of_message(struct view *v, const struct wire *m, unsigned to)
 static uint64_t of_packet(struct view *v, const struct thing *t)
 {
 	uint64_t h = fold(t->from, t->payload);
+	bool news = true;
 	struct wire m;
 
-	if (!small_decode(t, &m))
+	if (v->s->config.link)
+		h = fold(h, link_packet_digest(small_link(v->s, t->node), t->from, t->bytes, t->len,
+					       &news));
+	if (!news || !small_decode(t, &m))
 		return h;
 	if (t->payload == TIDAL_PAYLOAD_PAGE)
 		h = fold(h, of_value(v->s, small_page(v->s, m.u.find.gfn), t->value));
@@ -274,6 +280,35 @@ static uint64_t of_core(struct view *v, unsigned node)
 	return h;
 }
 
+/* A message that waits in a link, or for its acknowledgement. */
+static uint64_t of_body(void *view, tidal_nodeid to, const void *body, uint32_t len,
+			const struct link_payload *payload)
+{
+	struct view *v = view;
+	uint64_t h = 7;
+	struct wire m;
+
+	if (!wire_decode(&m, body, len))
+		return h;
+	if (payload)
+		h = fold(h, of_value(v->s, small_page(v->s, m.u.find.gfn),
+				     v->s->m->host[v->sender].frame[payload->buf]));
+	return fold(fold(h, m.kind), of_message(v, &m, to));
+}
+
+static uint64_t of_link(struct view *v, unsigned node)
+{
+	const struct link_bodies bodies = { of_body, v };
+	const struct link *l = small_link(v->s, node);
+	uint64_t h = 8;
+
+	v->sender = node;
+	for (unsigned n = 0; v->s->config.link && n < v->s->config.nodes; n++)
+		if (n != node)
+			h = fold(h, link_digest(l, small_link(v->s, n), &bodies));
+	return h;
+}
+
 static uint64_t of_page(const struct small *s, unsigned node, unsigned page)
 {
 	const struct host_model *host = &s->m->host[node];
@@ -286,7 +321,9 @@ static uint64_t of_page(const struct small *s, unsigned node, unsigned page)
 	if (tidal_core_page(s->core[node], s->gfn[page], &info))
 		return h;
 	h = fold(h, info.state);
-	return info.frame < SMALL_FRAMES ? fold(h, of_value(s, page, host->frame[info.frame]) | 8) : h;
+	if (info.frame >= SMALL_FRAMES)
+		return h;
+	return fold(h, of_value(s, page, host->frame[info.frame]) | 8);
 }
 
 static uint64_t of_host(const struct small *s, unsigned node)
@@ -312,7 +349,7 @@ static uint64_t digest(struct view *v)
 	uint64_t h = 3, sum = 0;
 
 	for (unsigned n = 0; n < s->config.nodes; n++)
-		h = fold(fold(h, of_core(v, n)), of_host(s, n));
+		h = fold(fold(fold(h, of_core(v, n)), of_host(s, n)), of_link(v, n));
 	for (unsigned i = 0; i < s->m->things; i++)
 		sum += of_thing(v, &s->m->thing[i]);
 	h = fold(h, sum);

@@ -24,9 +24,9 @@ static void print_thing(const struct thing *t)
 void small_print_step(const void *small, const struct step *step)
 {
 	static const char *const names[] = {
-		"deliver", "takes effect:", "fails:", "lose", "twice:", "accesses", "skips", "stops",
-		"timer rings on", "tick on", "late tick on", "move command on", "evict command on",
-		"VMM thread touches on", "pin on", "unpin on",
+		"deliver", "takes effect:", "fails:", "lose", "twice:", "accesses", "skips",
+		"stops", "timer rings on", "link timer on", "tick on", "late tick on",
+		"move command on", "evict command on", "VMM thread touches on", "pin on", "unpin on",
 	};
 	static const char *const access[] = { "read", "write", "exec", "zero" };
 	const struct small *s = small;
@@ -39,6 +39,8 @@ void small_print_step(const void *small, const struct step *step)
 	if (step->kind == STEP_ACCESS || step->kind == STEP_SKIP || step->kind == STEP_STOP ||
 	    step->kind == STEP_MOVE)
 		printf(" vCPU %u", step->vcpu);
+	if (step->kind == STEP_LINK)
+		printf(" peer %u number %u", step->vcpu, step->what);
 	if (step->kind == STEP_MOVE)
 		printf(" to node %u", step->what);
 	if (step->kind == STEP_ACCESS || step->kind == STEP_VMM)

@@ -23,7 +23,8 @@ enum step_kind {
 	STEP_SKIP,    /* a zeroing instruction that needs not be carried out any more */
 	STEP_STOP,    /* a vCPU that was asked to stop does */
 	STEP_RING,    /* the timer of one page */
-	STEP_TICK,    /* what is due at the deadline, if that is not a page's */
+	STEP_LINK,    /* one of the link; vcpu: the peer, what: which */
+	STEP_TICK,    /* that of capacity, and what is due at once */
 	STEP_LATE,    /* long after everything was due */
 	STEP_MOVE,
 	STEP_EVICT,
@@ -77,7 +78,7 @@ struct model {
 	struct host_model host[SMALL_NODES];
 	uint64_t latest[SMALL_PAGES]; /* what reads must give */
 	uint64_t values; /* given so far */
-	bool skipping[SMALL_VCPUS]; /* the instruction has taken effect, and the vCPU does not know */
+	bool skipping[SMALL_VCPUS]; /* the instruction has taken effect, unknown to the vCPU */
 	struct stubborn stubborn[SMALL_VCPUS];
 	uint8_t losses, repeats; /* left */
 	bool faulty;		 /* the planted fault has had its turn */
@@ -100,6 +101,10 @@ struct small {
 void small_violate(struct small *s, const char *text);
 /* Number of the page; SMALL_PAGES: it is none of ours. */
 unsigned small_page(const struct small *s, tidal_gfn gfn);
+static inline struct link *small_link(const struct small *s, unsigned node)
+{
+	return REL(s->core[node], link);
+}
 /* The body of a message; false: the packet has none. */
 bool small_decode(const struct thing *t, struct wire *m);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* small_steps - which steps there are in a state of a small pod. */
+#include "link_look.h"
 #include "small_state.h"
 
 static unsigned add(struct step *steps, unsigned n, struct step step)
@@ -81,6 +82,51 @@ static unsigned of_stops(const struct small *s, struct step *steps, unsigned n, 
 	return n;
 }
 
+static bool is_wire_empty(const struct small *s, unsigned a, unsigned b)
+{
+	for (unsigned i = 0; i < s->m->things; i++) {
+		const struct thing *t = &s->m->thing[i];
+
+		if (t->kind == THING_MESSAGE &&
+		    ((t->from == a && t->node == b) || (t->from == b && t->node == a)))
+			return false;
+	}
+	return true;
+}
+
+/* Timers of acknowledgements may ring at any time, those of messages when it makes sense. */
+static bool may_ring(const struct small *s, unsigned node, unsigned peer, unsigned timer)
+{
+	if (!link_rings(small_link(s, node), (tidal_nodeid)peer, timer))
+		return false;
+	return timer == 1 || !s->config.patient || is_wire_empty(s, node, peer);
+}
+
+static unsigned of_link(const struct small *s, struct step *steps, unsigned n, unsigned node)
+{
+	struct step step = { .kind = STEP_LINK, .node = (uint8_t)node };
+
+	for (step.vcpu = 0; step.vcpu < s->config.nodes; step.vcpu++)
+		for (step.what = 0; step.vcpu != node && step.what < LINK_TIMERS; step.what++)
+			if (may_ring(s, node, step.vcpu, step.what))
+				n = add(steps, n, step);
+	return n;
+}
+
+static bool is_poked(const struct vmm *vmm)
+{
+	for (unsigned i = 0; i < VMM_WAITERS; i++)
+		if (vmm->waiter[i].used && vmm->waiter[i].poked)
+			return true;
+	return false;
+}
+
+/* Is anything due that is neither a page's nor the link's? */
+static bool is_something_due(const struct tidal_core *core)
+{
+	return core->capacity.retry_at != TIDAL_NEVER || core->losses || is_poked(&core->vmm);
+}
+
 static unsigned of_time(const struct small *s, struct step *steps, unsigned n, unsigned node)
 {
 	const struct tidal_core *core = s->core[node];
@@ -95,16 +141,14 @@ static unsigned of_time(const struct small *s, struct step *steps, unsigned n, u
 		n = add(steps, n, step);
 		timers++;
 	}
-	if (tidal_core_deadline(core) == TIDAL_NEVER)
-		return n;
 	step.page = 0;
 	step.kind = STEP_TICK;
-	if (tidal_core_deadline(core) < transits_deadline(&core->transits))
+	if (is_something_due(core))
 		n = add(steps, n, step);
 	step.kind = STEP_LATE;
-	if (timers != 1 || core->capacity.retry_at != TIDAL_NEVER || s->config.link)
+	if (timers > 1 || is_something_due(core))
 		n = add(steps, n, step);
-	return n;
+	return s->config.link ? of_link(s, steps, n, node) : n;
 }
 
 static unsigned of_outside(const struct small *s, struct step *steps, unsigned n, unsigned node)

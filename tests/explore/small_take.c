@@ -279,20 +279,31 @@ static bool tick(struct small *s, unsigned node, tidal_time now)
 	return small_push(s, node, now, &ev) == 0;
 }
 
-/* One timer rings now, and the others later: which was set first is never of importance. */
+/*
+ * One timer rings now, and the others later: which was set first is never of importance. That of
+ * a page, or (no page) that of capacity.
+ */
 static bool ring(struct small *s, const struct step *step)
 {
 	struct tidal_core *core = s->core[step->node];
+	bool capacity = step->kind == STEP_TICK;
 
 	for (unsigned p = 0; p < s->config.pages; p++) {
 		struct transit *t = transits_find(&core->transits, s->gfn[p]);
 
 		if (t && t->timer != TIDAL_NEVER)
 			transit_timer(&core->transits, t,
-				      core->now + (p == step->page ? 0 : LATE_NS));
+				      core->now + (p == step->page && !capacity ? 0 : LATE_NS));
 	}
 	if (core->capacity.retry_at != TIDAL_NEVER)
-		core->capacity.retry_at = core->now + LATE_NS;
+		core->capacity.retry_at = core->now + (capacity ? 0 : LATE_NS);
+	return tick(s, step->node, 0);
+}
+
+/* A timer of the link. */
+static bool ring_link(struct small *s, const struct step *step)
+{
+	link_ring(small_link(s, step->node), step->vcpu, step->what, s->core[step->node]->now);
 	return tick(s, step->node, 0);
 }
 
@@ -349,13 +360,24 @@ static bool is_old_news(const struct small *s, const struct thing *t)
 /*
  * A reduction by partial order: such a message will be dropped whenever it arrives, changes
  * nothing then, and hides or allows nothing meanwhile. So it arrives at once. Without that any
- * number of them could be under way, and no space of states would close.
+ * number of them could be under way, and no space of states would close. Above the cores' own
+ * link only the packets that mean nothing to the link are such.
  */
 static void drop_old_news(struct small *s)
 {
-	for (unsigned i = s->m->things; i-- > 0;)
-		if (!s->config.link && is_old_news(s, &s->m->thing[i]))
+	for (unsigned i = s->m->things; i-- > 0;) {
+		const struct thing *t = &s->m->thing[i];
+		bool idle;
+
+		if (t->kind != THING_MESSAGE)
+			continue;
+		if (s->config.link)
+			idle = link_packet_is_idle(small_link(s, t->node), t->from, t->bytes, t->len);
+		else
+			idle = is_old_news(s, t);
+		if (idle)
 			small_end(s, i);
+	}
 }
 
 /* ---- all ---- */
@@ -383,9 +405,10 @@ static bool take(struct small *s, const struct step *step)
 	case STEP_STOP:
 		return stop(s, step);
 	case STEP_RING:
-		return ring(s, step);
 	case STEP_TICK:
-		return tick(s, step->node, tidal_core_deadline(core));
+		return ring(s, step);
+	case STEP_LINK:
+		return ring_link(s, step);
 	case STEP_LATE:
 		return tick(s, step->node, core->now + LATE_NS);
 	case STEP_MOVE:
@@ -411,6 +434,8 @@ bool small_take(void *small, const struct step *step, unsigned *questions)
 	s->asked = 0;
 	ok = take(s, step);
 	drop_old_news(s);
+	for (unsigned n = 0; s->config.link && n < s->config.nodes; n++)
+		link_calm(small_link(s, n), s->core[n]->now);
 	*questions = s->config.features & SMALL_POLICY ? s->asked : 0;
 	return ok;
 }

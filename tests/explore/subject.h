@@ -36,7 +36,7 @@ struct subject_ops {
 	void (*memory)(void *, struct memory *m);
 	/* All steps that may be possible now; returns how many. */
 	unsigned (*steps)(const void *, struct step *steps);
-	/* Take a step. false: not possible now; the state may be damaged then. *questions: asked. */
+	/* Take a step. false: not possible now, the state may be damaged. *questions: asked. */
 	bool (*take)(void *, const struct step *step, unsigned *questions);
 	/* Equal for states that no future can tell apart. */
 	uint64_t (*digest)(const void *);
@@ -46,7 +46,7 @@ struct subject_ops {
 	const char *(*trouble)(const void *);
 	/* Nothing is under way and nobody waits. */
 	bool (*is_quiet)(const void *);
-	/* The next step of a fair way towards a quiet state, in which nothing new is begun; false: none. */
+	/* The next step of a fair way towards a quiet state, on which nothing new begins; or false. */
 	bool (*drain)(const void *, struct step *step);
 	/* For people. */
 	void (*print_step)(const void *, const struct step *step);

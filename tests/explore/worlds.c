@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * worlds - see worlds.h. Names: nodes x pages x vCPUs, and what may happen besides reads and
- * writes (small.h). Features in pairs, and each pair with vCPUs that move.
+ * writes (small.h). Features are switched on in pairs.
  */
 #include "worlds.h"
 
@@ -9,8 +9,11 @@
 
 #define POD(n, p, v, ...) \
 	&small_ops, &(const struct small_config){ .nodes = n, .pages = p, .vcpus = v, __VA_ARGS__ }
-#define QUICK true, 0
-#define LONG false, 0
+#define LINK .link = true, .flight = 4
+#define QUICK true, 0, NULL
+#define LONG false, 0, NULL
+#define PLANT(found) true, 0, found
+#define OLD "a node can read what is out of date"
 
 const struct world worlds[] = {
 	/* what make check has time for */
@@ -43,5 +46,23 @@ const struct world worlds[] = {
 	{ "2x2x2 apart policy", POD(2, 2, 2, .features = SMALL_APART | SMALL_POLICY), LONG },
 	{ "2x2x2 zero policy", POD(2, 2, 2, .features = SMALL_ZERO | SMALL_POLICY), LONG },
 	{ "2x2x2 evict policy", POD(2, 2, 2, .features = SMALL_EVICT | SMALL_POLICY), LONG },
+	/* pods with links of their own, over a wire that loses and repeats: not to the end */
+	{ "2x1x2 link", POD(2, 1, 2, LINK, .losses = 1, .repeats = 1), LONG },
+	{ "2x1x2 link policy", POD(2, 1, 2, LINK, .losses = 1, .features = SMALL_POLICY), LONG },
+	{ "2x1x2 link loss", POD(2, 1, 2, LINK, .losses = 1, .patient = true), LONG },
+	{ "2x1x2 link repeat", POD(2, 1, 2, LINK, .repeats = 1, .patient = true), LONG },
+	/* can this fail? Faults of the model under the cores */
+	{ "unmap without effect", POD(2, 1, 2, .fault = FAULT_UNMAP), PLANT(OLD) },
+	{ "protect without effect", POD(2, 1, 2, .fault = FAULT_PROTECT), PLANT(OLD) },
+	{ "done before it is done", POD(2, 1, 2, .fault = FAULT_EARLY), PLANT(OLD) },
+	{ "page without contents", POD(2, 1, 2, .fault = FAULT_CONTENTS), PLANT(OLD) },
+	{ "every page is zeroes", POD(2, 1, 2, .fault = FAULT_TEST),
+	  PLANT("a frame counts as zeroed and isn't") },
+	{ "vCPU saved and run on", POD(2, 1, 2, .fault = FAULT_VCPU, .features = SMALL_POLICY),
+	  PLANT("core and host disagree about a running vCPU") },
+	{ "mapped and not said", POD(2, 1, 2, .fault = FAULT_WAKE),
+	  PLANT("nothing can happen any more, and not all is quiet") },
+	{ "a message twice", POD(2, 1, 2, .repeats = 1), PLANT("a page has two owners") },
+	{ "a message lost", POD(2, 1, 2, .losses = 1), PLANT("a page has no owner") },
 	{ 0 },
 };

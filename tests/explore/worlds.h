@@ -11,6 +11,7 @@ struct world {
 	const void *config;
 	bool quick;	/* part of make check */
 	unsigned depth; /* how far; 0: to the end */
+	const char *planted; /* what must be found there, because it was planted */
 };
 
 extern const struct world worlds[]; /* the last one has no name */
