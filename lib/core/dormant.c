@@ -85,6 +85,26 @@ void proto_convert(struct engine *e, struct transit *t, struct page *page)
 	};
 }
 
+/*
+ * Had another node that wants the page better convert it, because this one can't now? It may be
+ * this one that waits: for a peer to take a page, whose promises are all for such requests.
+ */
+static bool better_elsewhere(const struct engine *e, const struct transit *t,
+			     const struct page *page)
+{
+	const struct wire_request *r;
+	uint32_t at = 0;
+
+	if (!engine_page_room(e, page))
+		return true;
+	if (frames_may_convert(e->frames))
+		return false;
+	while ((r = transit_look(e->transits, t, &at)))
+		if (e->peers[r->node].free > frames_free(e->frames))
+			return true;
+	return false;
+}
+
 /* Frames have come free: those who wait for one look again. */
 CELL(on_frames)
 {
@@ -97,6 +117,11 @@ CELL(on_frames)
 			return 0;
 		transit_room_leave(e->transits, t);
 		e->capacity->full_reported = false;
+	}
+	if (t->state == SIT_FRAME && t->queue && better_elsewhere(e, t, &o->page)) {
+		if (link_room(e->link, LINK_FORWARD, 2u * e->nodes + 24))
+			proto_settle(e, t);
+		return 0;
 	}
 	if (t->state == SIT_FRAME && !engine_waiting(e, t->gfn))
 		transit_room_leave(e->transits, t);

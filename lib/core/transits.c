@@ -132,6 +132,15 @@ bool transit_queue(struct transits *ts, struct transit *t, const struct wire_req
 	return true;
 }
 
+const struct wire_request *transit_look(const struct transits *ts, const struct transit *t,
+					uint32_t *at)
+{
+	const struct queued *q = queued_of(ts);
+
+	*at = *at ? q[*at - 1].next : t->queue;
+	return *at ? &q[*at - 1].request : NULL;
+}
+
 /* Does a come before b among those who starve? */
 static bool older(const struct wire_request *a, const struct wire_request *b)
 {

@@ -123,6 +123,9 @@ struct transit *transit_at(const struct transits *ts, uint32_t number);
 bool transit_queue(struct transits *ts, struct transit *t, const struct wire_request *r);
 /* Take the next: the longest starving if any starves, else the first. false: empty. */
 bool transit_dequeue(struct transits *ts, struct transit *t, struct wire_request *r);
+/* Look at them: call with *at = 0 until it returns NULL. */
+const struct wire_request *transit_look(const struct transits *ts, const struct transit *t,
+					uint32_t *at);
 /* How many are in it. */
 uint32_t transit_queued(const struct transits *ts, const struct transit *t);
 
