@@ -2,7 +2,7 @@
 /*
  * hostile: well-formed answers of a peer that can't be true, and a map that doesn't fit. They are
  * reported and change nothing; the answer that can be true is taken afterwards. Random
- * messages: core_push.c.
+ * messages: core_random.c.
  */
 #include "one-core.h"
 
