@@ -58,7 +58,9 @@ static void ask(struct engine *e, tidal_vcpuid v, tidal_nodeid to, const struct 
 			      .write = s->io_write, .bytes = s->io_size },
 	};
 
-	m.u.io_ask.id = vcpu->io = ++e->devices->next_id;
+	if (++e->devices->next_id == 0)
+		e->devices->next_id = 1;
+	m.u.io_ask.id = vcpu->io = e->devices->next_id;
 	engine_send(e, to, &m, NULL, 0);
 }
 
@@ -126,7 +128,7 @@ int devices_on_done(struct engine *e, tidal_vcpuid v, const struct tidal_ev_host
 int devices_on_ask(struct engine *e, tidal_nodeid from, const struct wire_io_ask *m)
 {
 	if (m->vcpu >= e->guest->vcpus || m->bytes == 0 || m->bytes > 8 ||
-	    device_node(e, m->gpa) != e->self)
+	    m->bytes & (m->bytes - 1) || device_node(e, m->gpa) != e->self)
 		return TIDAL_EPROTO;
 	for (uint32_t i = 0; i < REMOTE_IOS; i++) {
 		struct remote_io *r = &e->devices->remote[i];
@@ -166,8 +168,9 @@ int devices_on_answer(struct engine *e, const struct wire_io_answer *m)
 	if (m->vcpu >= e->guest->vcpus)
 		return TIDAL_EPROTO;
 	vcpu = vcpus_at(e->vcpus, m->vcpu);
-	if (vcpu->state != TIDAL_VCPU_STALLED || vcpu->access != TIDAL_IO || vcpu->io != m->id)
-		return TIDAL_EPROTO;
+	if (vcpu->state != TIDAL_VCPU_STALLED || vcpu->access != TIDAL_IO || vcpu->io != m->id ||
+	    vcpu->io == 0)
+		return TIDAL_EPROTO; /* 0: it waits for a device here, or to be moved */
 	vcpu->io = 0;
 	if (m->failed)
 		report_failed(e, m->vcpu, TIDAL_EIO);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* hostile-io: what a peer can't do with messages about device accesses. */
+#include "one-core.h"
+
+#include "core/proto.h"
+
+/* A vCPU touches a device, which is at *node*; vCPUs rather move than that. */
+static void open_touching(struct one_core *o, tidal_nodeid node)
+{
+	struct tidal_event ev = one_stall(0, 0, TIDAL_IO);
+
+	memset(o, 0, sizeof(*o));
+	one_params(o, 0);
+	o->map.device[0].node = node;
+	o->params.policy = tidal_policy_vcpu();
+	one_start(o);
+	one_peer(o);
+	one_run(o);
+	assert_int_equal(one_push(o, &ev), 0);
+	one_pull(o);
+}
+
+/* The answer to no question: reported, and nothing else happens. */
+static void check_disbelieved(struct one_core *o)
+{
+	const struct wire m = { .kind = MSG_IO_ANSWER };
+	uint8_t body[LINK_BODY_MAX];
+	struct tidal_vcpu_info info;
+	struct tidal_action a;
+	struct one_packet p;
+	struct tidal_event ev;
+
+	assert_true(one_packet(o, LINK_REPLY, body, wire_encode(&m, body), &p));
+	ev = one_message(&p);
+	assert_int_equal(one_push(o, &ev), 0);
+	assert_int_equal(tidal_core_pull(o->core, &a), 1);
+	assert_int_equal(a.kind, TIDAL_ACT_REPORT);
+	assert_int_equal(a.u.report.what, TIDAL_REPORT_BAD_PEER);
+	one_pull(o);
+	assert_int_equal(tidal_core_vcpu(o->core, 0, &info), 0);
+	assert_int_equal(info.state, TIDAL_VCPU_STALLED);
+	one_check(o);
+}
+
+/* The device is here. The host's own answer came to a vCPU that did not wait any more.
+ * (Found by tests/fuzz/core.) */
+static void answer_to_local_access(void **state)
+{
+	struct one_core o;
+
+	(void)state;
+	open_touching(&o, 0);
+	check_disbelieved(&o);
+	one_settle(&o); /* the host's answer is the one that counts */
+	one_close(&o);
+}
+
+/* The vCPU waits to be moved to the device: it was woken where it still waited, and the
+ * scheduler trapped. (Found by tests/fuzz/core.) */
+static void answer_to_vcpu_that_wants_to_move(void **state)
+{
+	struct one_core o;
+
+	(void)state;
+	open_touching(&o, 1);
+	check_disbelieved(&o);
+	one_settle(&o);
+	one_close(&o);
+}
+
+/* Accesses have 1, 2, 4 or 8 bytes; a host may rely on that. */
+static void access_of_odd_size(void **state)
+{
+	struct wire m = { .kind = MSG_IO_ASK, .u.io_ask = { .gpa = ONE_DEVICE, .id = 1 } };
+	uint8_t body[LINK_BODY_MAX];
+	struct one_packet p;
+	struct tidal_event ev;
+	struct one_core o;
+
+	(void)state;
+	one_open(&o, 0);
+	one_run(&o);
+	for (unsigned bytes = 0; bytes < 256; bytes++) {
+		m.u.io_ask.bytes = (uint8_t)bytes;
+		assert_true(one_packet(&o, LINK_REQUEST, body, wire_encode(&m, body), &p));
+		ev = one_message(&p);
+		assert_int_equal(one_push(&o, &ev), 0);
+		one_pull(&o);
+		if (bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8)
+			assert_int_equal(o.dones, 1);
+		else
+			assert_int_equal(o.dones, 0);
+		one_settle(&o);
+	}
+	one_close(&o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answer_to_local_access),
+		cmocka_unit_test(answer_to_vcpu_that_wants_to_move),
+		cmocka_unit_test(access_of_odd_size),
+	};
+
+	return cmocka_run_group_tests_name("hostile-io", tests, NULL, NULL);
+}
