@@ -395,8 +395,12 @@ CELL(on_refuse)
 		send_vcpu(e, o, r->reason);
 		return 0;
 	}
-	if (r->reason == REFUSE_CONFLICT)
+	if (r->reason == REFUSE_CONFLICT) {
 		report_conflict(e, o);
+		/* it may have been another instruction for which it came */
+		if (!(e->params->flags & TIDAL_PARAM_RETIRE_EVENTS))
+			vcpus_at(e->vcpus, t->vcpu)->pin_bound = false;
+	}
 	e->stats->retries++;
 	back_off(e, t);
 	return 0;

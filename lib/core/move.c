@@ -192,6 +192,8 @@ static void fill(const struct vcpu *v, struct wire_vcpu *w)
 	w->ran_on = v->ran_on;
 	w->since = v->since;
 	w->value = v->value;
+	w->gfn = v->gfn;
+	w->gfn_before = v->gfn_before;
 	w->group = v->group;
 	w->priority = v->priority;
 	w->resume = v->resume;
@@ -278,6 +280,8 @@ static void take(struct vcpu *v, const struct wire_vcpu *w)
 	v->ran_on = w->ran_on;
 	v->since = w->since;
 	v->value = w->value;
+	v->gfn = w->gfn;
+	v->gfn_before = w->gfn_before;
 	v->group = w->group;
 	v->priority = w->priority;
 	v->resume = w->resume > TIDAL_RESUME_IO ? TIDAL_RESUME_RETRY : w->resume;

@@ -75,6 +75,7 @@
 	F(u64, since)                                                                         \
 	F(u64, history0) F(u64, history1) F(u64, history2) F(u64, history3)                   \
 	F(u64, value)	     /* of a finished device access */                                \
+	F(u64, gfn) F(u64, gfn_before) /* of its last stalls */                                 \
 	F(u32, group)                                                                         \
 	F(u16, vcpu)                                                                          \
 	F(u16, ran_on)	     /* node where it last ran */                                     \

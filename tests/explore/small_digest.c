@@ -113,6 +113,8 @@ static uint64_t of_vcpu_state(struct view *v, const struct wire_vcpu *w)
 	uint64_t h = fold(of_move(v, w->vcpu, w->epoch), w->stalls ? of_time(v, w->since) : 0);
 	uint64_t stalls = w->stalls > VCPU_STARVING ? VCPU_STARVING : w->stalls;
 
+	if (v->s->config.features & SMALL_NO_RETIRE && w->stalls)
+		h = fold(fold(h, w->gfn), w->gfn_before);
 	return fold(h, w->vcpu | (uint64_t)w->resume << 16 | (uint64_t)w->flags << 24 | stalls << 32);
 }
 

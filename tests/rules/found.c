@@ -226,6 +226,49 @@ static void found_pin_of_two_goes(void **state)
 }
 
 /*
+ * A host that can't tell retired instructions: a third page means that one went through. A vCPU
+ * comes for a pinned page, goes on with another page, then to a page that is pinned elsewhere; the
+ * second time the node remembers its last visit. Broken in take(): what it stalled on
+ * elsewhere is not known here.
+ */
+static void found_pin_when_host_cannot_tell(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, &(struct world_config){ .no_retire = true });
+	pin(&s, 1, G);
+	pin(&s, 2, G - 1);
+	for (unsigned i = 0; i < 3; i++) {
+		story_do(&s, 1, TIDAL_WRITE, 7); /* not where it will be needed */
+		story_do(&s, 2, TIDAL_WRITE, 7);
+		story_tell(&s, 0, TIDAL_WRITE, G);
+		story_tell(&s, 0, TIDAL_WRITE, 7);
+		story_tell(&s, 0, TIDAL_WRITE, G - 1);
+		assert_true(story_finish(&s, 0, 10 * MS));
+		assert_int_equal(world_where(s.w, 0), 2);
+	}
+	assert_int_equal(world_reports(s.w, TIDAL_REPORT_PIN_CONFLICT), 0);
+	story_close(&s);
+}
+
+/* Two instructions by turns, and the host can't tell that they are two. Broken in on_refuse(). */
+static void found_pins_by_turns(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, &(struct world_config){ .no_retire = true });
+	pin(&s, 1, G);
+	pin(&s, 2, G - 1);
+	for (unsigned i = 0; i < 6; i++)
+		story_tell(&s, 0, TIDAL_WRITE, G - i % 2);
+	assert_true(story_finish(&s, 0, 20 * MS));
+	assert_int_equal(world_where(s.w, 0), 2);
+	story_close(&s);
+}
+
+/*
  * The pod is full, and a dozen conversions wait on every node. Reads of other nodes' pages that came
  * after them need a landing frame only, and go on. Broken in let_waiters_go_on(): always the first eight.
  */
@@ -457,6 +500,8 @@ int main(void)
 		cmocka_unit_test(found_pin_without_a_slot),
 		cmocka_unit_test(found_pin_after_a_command),
 		cmocka_unit_test(found_pin_of_two_goes),
+		cmocka_unit_test(found_pin_when_host_cannot_tell),
+		cmocka_unit_test(found_pins_by_turns),
 		cmocka_unit_test(found_reads_behind_conversions),
 		cmocka_unit_test(found_timer_of_a_failed_zeroing),
 		cmocka_unit_test(found_movable_nobody),
