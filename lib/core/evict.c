@@ -29,8 +29,9 @@ static bool wanted(struct engine *e)
 {
 	uint32_t soon = frames_free(e->frames) + coming(e);
 
-	if (e->transits->room_first && (frames_free(e->frames) <= e->frames->reserve ||
-					!frames_may_promise(e->frames) || table_is_tight(e)))
+	/* who only waits for a promise waits for an answer, not for a frame */
+	if (e->transits->room_first &&
+	    (frames_free(e->frames) <= e->frames->reserve || table_is_tight(e)))
 		return true;
 	if (e->nodes == 1)
 		return false;
