@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define LIVELOCK_EVENTS 8000000 /* pushed, and no vCPU has retired anything */
-#define REST_NS UINT64_C(4000000000)
+
+#define EVICTING_NS 20000000 /* a pod short of frames never stops offering pages about */
 
 /* ---- what the world asks ---- */
 
@@ -177,7 +178,7 @@ static void run_guest(struct run *r)
 			world_violate(r->w, "livelock");
 		if (r->how.most_events && r->out->events > r->how.most_events)
 			return;
-		if (r->w->now - r->disturbed > PATIENCE_NS / 4 && watch_full(r)) {
+		if (r->w->now - r->disturbed > patience(r) / 2 && watch_full(r)) {
 			r->out->full = true;
 			return;
 		}
@@ -187,14 +188,17 @@ static void run_guest(struct run *r)
 /* No more meddling, no more bad weather. */
 static void run_to_rest(struct run *r)
 {
-	tidal_time until;
+	tidal_time until, since;
 
 	r->calm = true;
 	meddle_end(r, true);
-	until = r->w->now + REST_NS;
+	since = r->w->now;
+	until = since + patience(r);
 	while (!watch_rest(r, false) && r->w->now < until && !world_violation(r->w))
 		if (!go_on(r))
 			break;
+		else if (r->w->now > since + EVICTING_NS && watch_evicts(r))
+			return;
 	if (watch_rest(r, true) && !world_violation(r->w))
 		watch_end(r);
 }

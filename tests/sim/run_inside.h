@@ -9,8 +9,6 @@
 #define RUN_TOUCHED 64
 #define RUN_ENDINGS 160
 #define RUN_VMM 48
-/* What must have happened after so much virtual time without disturbance. */
-#define PATIENCE_NS UINT64_C(4000000000)
 
 /* Something that a meddler began ends. */
 struct ending {
@@ -69,6 +67,12 @@ struct run {
 	struct watch watch;
 };
 
+/* Who waits must have got on after so much virtual time without disturbance. */
+static inline tidal_time patience(const struct run *r)
+{
+	return r->s.patience_us * 1000;
+}
+
 /* choose.c: the instructions of vCPUs, what becomes of packets. */
 void choose_open(struct run *r);
 void choose_close(struct run *r);
@@ -94,6 +98,8 @@ void watch_push(struct run *r, unsigned node, const struct tidal_event *ev);
 void watch_sweep(struct run *r);
 /* Is nothing under way any more anywhere? must: else that is a violation. */
 bool watch_rest(struct run *r, bool must);
+/* Do nodes that are short of frames offer each other pages, and nothing else is under way? */
+bool watch_evicts(const struct run *r);
 /* It has come to rest: nothing may be left over. */
 void watch_end(struct run *r);
 /* The pod is full: no node could take anything? */

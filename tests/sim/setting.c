@@ -145,7 +145,7 @@ void setting_choose(struct setting *s, uint64_t seed, const struct setting_limit
 {
 	uint64_t r = setting_mix(seed, 0);
 
-	*s = (struct setting){ .seed = seed, .sweep = 1024 };
+	*s = (struct setting){ .seed = seed, .sweep = 1024, .patience_us = 1000000 };
 	choose_sizes(s, &r);
 	choose_memory(s, &r);
 	choose_tables(s, &r);

@@ -60,6 +60,7 @@
 	X(fetch, "")                                                                          \
 	X(idle, "per mille: waits for an interrupt first")                                    \
 	X(sweep, "pushes between two checks of everything")                                   \
+	X(patience_us, "virtual time after which who waits must have got on")                 \
 	X(plant, "enum world_plant")
 
 enum setting_policy { POLICY_COST, POLICY_PAGE, POLICY_VCPU, POLICIES };

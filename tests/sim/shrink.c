@@ -137,13 +137,14 @@ unsigned shrink(struct setting *s, struct script *script, const char *violation,
 	struct shrinker k = { .s = s, .script = script, .violation = violation };
 	const struct run_how how = { .script = script };
 	struct outcome out;
-	uint64_t sweep = s->sweep;
+	const struct setting asked = *s;
 	bool gain = true;
 
 	s->sweep = 16; /* or it would depend on how often everything is checked */
+	s->patience_us = 300000;
 	run_setting(s, &how, &out);
 	if (!run_alike(out.violation, violation)) {
-		s->sweep = sweep;
+		*s = asked;
 		run_setting(s, &how, &out);
 	}
 	k.most_events = 2 * out.events + 10000;

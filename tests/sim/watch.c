@@ -273,7 +273,7 @@ static void check_progress(struct run *r)
 		since = h->since[v] > r->disturbed ? h->since[v] : r->disturbed;
 		if (now - since > r->out->longest)
 			r->out->longest = now - since;
-		if (now - since > PATIENCE_NS && !r->out->full)
+		if (now - since > patience(r) && !r->out->full)
 			world_violate(r->w, "vCPU %u has retired nothing for %llu ms", v,
 				      (ull)(now - since) / 1000000);
 	}
@@ -286,7 +286,7 @@ static void check_vmm(struct run *r)
 		const struct vmm_access *p = &r->vmm[i];
 		tidal_time since = p->since > r->disturbed ? p->since : r->disturbed;
 
-		if (p->state == VMM_ASKED && r->w->now - since > PATIENCE_NS && !r->out->full)
+		if (p->state == VMM_ASKED && r->w->now - since > patience(r) && !r->out->full)
 			world_violate(r->w, "node %u waits for page %llu for %llu ms", p->node,
 				      (ull)p->gfn, (ull)(r->w->now - since) / 1000000);
 		if (p->state == VMM_PINNED &&
@@ -356,6 +356,24 @@ bool watch_rest(struct run *r, bool must)
 	return true;
 }
 
+bool watch_evicts(const struct run *r)
+{
+	bool active = false, other = false;
+
+	for (unsigned n = 0; n < r->s.nodes; n++) {
+		const struct transits *ts = &r->w->host[n].core->transits;
+
+		active = active || r->w->host[n].core->capacity.active;
+		for (uint32_t i = 1; i <= ts->fresh; i++) {
+			unsigned state = transit_at(ts, i)->state;
+
+			other = other || (state != SIT_INVALID && state != SIT_OFFERED &&
+					  state != SIT_PUSHING && state != SIT_EXPECTED);
+		}
+	}
+	return active && !other;
+}
+
 static void check_at_rest(struct run *r, tidal_gfn gfn)
 {
 	unsigned owners = 0;
@@ -401,5 +419,5 @@ bool watch_full(const struct run *r)
 	for (unsigned v = 0; v < r->s.vcpus; v++)
 		if (r->w->now - r->watch.since[v] > longest)
 			longest = r->w->now - r->watch.since[v];
-	return longest > PATIENCE_NS / 4;
+	return longest > patience(r) / 2;
 }
