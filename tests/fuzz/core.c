@@ -244,6 +244,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	p->held = 0;
 	if (!p->over)
 		settle(p);
+	pod_log_close(p);
 	pod_close(p);
 	free(p);
 	return 0;

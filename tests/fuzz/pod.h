@@ -92,6 +92,7 @@ struct pod {
 	struct pod_packet wire[POD_WIRE];
 	uint32_t packets;
 	struct tidal_stats stats;
+	struct pod_log *log; /* NULL: not recorded */
 	bool ideal;
 	bool over;     /* the model can't go on: the wire is full */
 	uint8_t held;  /* pushes to come after which nothing is pulled */
@@ -105,6 +106,7 @@ struct pod_node *pod_find(struct pod *p, tidal_nodeid id); /* NULL: has no core 
 
 /* pod_push.c: push, pull all, check all. Failing must change nothing. */
 int pod_push(struct pod *p, struct pod_node *n, const struct tidal_event *ev);
+void pod_pull(struct pod *p, struct pod_node *n);
 /* Answer pending action number i. */
 void pod_answer(struct pod *p, struct pod_node *n, uint32_t i, struct tidal_ev_host_done *done);
 
@@ -127,6 +129,13 @@ void pod_hostile_hear(struct pod *p, tidal_nodeid to, struct pod_node *n,
 		      const struct tidal_act_send *s);
 void pod_attack(struct pod *p, struct pod_node *n, uint8_t how);
 void pod_hostile_map(struct pod *p);
+
+/* pod_log.c */
+void pod_log_open(struct pod *p);
+void pod_log_event(struct pod *p, const struct pod_node *n, const struct tidal_event *ev,
+		   int result);
+void pod_log_action(struct pod *p, const struct pod_node *n, const struct tidal_action *a);
+void pod_log_close(struct pod *p);
 
 /* A page number that is likely to matter. */
 tidal_gfn pod_gfn(struct pod *p);

@@ -8,13 +8,14 @@ static uint32_t most_actions(const struct pod *p, const struct pod_node *n)
 	return ACTQ_SIZE + 2 * n->params.frames + 2 * n->params.messages + 4 * p->nodes + 64;
 }
 
-static void pull_all(struct pod *p, struct pod_node *n)
+void pod_pull(struct pod *p, struct pod_node *n)
 {
 	uint32_t most = most_actions(p, n), i = 0;
 	struct tidal_action a;
 
 	while (tidal_core_pull(n->core, &a)) {
 		MUST(i++ < most);
+		pod_log_action(p, n, &a);
 		pod_act(p, n, &a);
 	}
 }
@@ -38,14 +39,15 @@ int pod_push(struct pod *p, struct pod_node *n, const struct tidal_event *ev)
 	memcpy(n->before, n->mem.at, n->mem.bytes);
 	err = tidal_core_push(n->core, p->now, ev);
 	MUST(err <= 0);
+	pod_log_event(p, n, ev, err);
 	if (err)
 		MUST(memcmp(n->before, n->mem.at, n->mem.bytes) == 0);
 	else
 		pod_pushed(p, n, ev);
-	if (p->held) {
+	if (p->held && !p->log) {
 		p->held--;
 	} else {
-		pull_all(p, n);
+		pod_pull(p, n);
 		check(n);
 	}
 	fuzz_arena_check(&n->mem);

@@ -150,6 +150,8 @@ bool pod_open(struct pod *p)
 	for (unsigned i = 0; i < p->cores; i++)
 		if (!open_node(p, &p->node[i]))
 			return false;
+	if (flags & 64)
+		pod_log_open(p);
 	for (unsigned i = 0; i < p->cores && flags & 16; i++)
 		introduce(p, &p->node[i]);
 	if (p->hostiles && p->hostile[0].id == 0 && flags & 32)
@@ -159,6 +161,7 @@ bool pod_open(struct pod *p)
 
 void pod_close(struct pod *p)
 {
+	free(p->log);
 	for (unsigned i = 0; i < p->cores; i++) {
 		if (p->node[i].mem.map)
 			fuzz_arena_close(&p->node[i].mem);
