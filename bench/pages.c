@@ -35,6 +35,17 @@ static size_t table_used(const struct table *t)
 	return used(t, t->slots, t->size * sizeof(struct entry));
 }
 
+static size_t bitmap_used(const struct bitmap *b, uint32_t size)
+{
+	size_t bytes = 0;
+
+	for (uint32_t level = 0; level < b->levels; level++) {
+		size = size / 64 + 1;
+		bytes += used(b, b->words[level], size * sizeof(uint64_t));
+	}
+	return bytes;
+}
+
 static void look(const struct tidal_core *core, size_t part[PARTS])
 {
 	const struct ranges *r = &core->ranges;
@@ -43,7 +54,8 @@ static void look(const struct tidal_core *core, size_t part[PARTS])
 
 	part[PAGE_TABLE] = table_used(&core->pages.table);
 	part[COPYSETS] = table_used(&core->pages.copies);
-	part[FRAME_LISTS] = used(f, f->stack, f->total * sizeof(uint32_t));
+	part[FRAME_LISTS] = bitmap_used(&f->zeroed.cold, f->total) +
+			    bitmap_used(&f->dirty.cold, f->total);
 	part[RANGES] = table_used(&r->table) +
 		       used(r, r->masks, r->masks_size * sizeof(struct range_mask));
 	part[HOMES] = table_used(&o->pages) + table_used(&o->ranges);

@@ -143,7 +143,7 @@ static bool check_frames(const struct engine *e, const struct tally *n, const ch
 {
 	const struct frames *f = e->frames;
 
-	REQUIRE(n->frames + f->zeroed + frames_to_zero(f) + f->posted + f->departing + f->zeroing ==
+	REQUIRE(n->frames + f->zeroed.count + frames_to_zero(f) + f->posted + f->departing + f->zeroing ==
 			f->total, "a frame is lost, or in two places");
 	REQUIRE(n->promised == f->promised, "promised frames are miscounted");
 	REQUIRE(f->promised <= f->posted, "more frames promised than posted");

@@ -13,7 +13,7 @@ void tidal_core_stats(const struct tidal_core *core, struct tidal_stats *stats, 
 	struct tidal_stats s = core->stats;
 	const struct frames *f = &core->frames;
 
-	s.frames_zeroed = f->zeroed;
+	s.frames_zeroed = f->zeroed.count;
 	s.frames_dirty = frames_to_zero(f);
 	s.frames_used = f->total - frames_free(f) - f->posted - f->zeroing;
 	s.pages_known = core->pages.table.used;

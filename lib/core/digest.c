@@ -185,7 +185,7 @@ uint64_t digest_core(const struct tidal_core *core, const struct digest_view *vi
 	h = fold(fold(sum, core->guest.known), core->losses);
 	for (uint32_t i = 0; i < core->guest.vcpus; i++)
 		h = fold(h, of_vcpu(vcpus_at(e.vcpus, (tidal_vcpuid)i)));
-	h = fold(h, f->zeroed | (uint64_t)frames_to_zero(f) << 32);
+	h = fold(h, f->zeroed.count | (uint64_t)frames_to_zero(f) << 32);
 	h = fold(h, f->posted | (uint64_t)f->departing << 24 | (uint64_t)f->zeroing << 48);
 	h = fold(h, core->vcpus.promised | (uint64_t)core->paused << 32 |
 			    (uint64_t)core->capacity.leaving << 40);

@@ -115,6 +115,7 @@ void owners_hint_extent(struct owners *o, uint64_t first, uint32_t order, struct
 {
 	uint32_t as = order >= GIB_ORDER ? GIB_ORDER : 0;
 
+	o->large_hints |= as != 0;
 	remember(REL(o, range_hints), o->range_hints_size, extent_key(first >> as << as, as), w);
 }
 
@@ -126,6 +127,8 @@ struct whereabouts owners_hinted(const struct owners *o, tidal_gfn gfn)
 	struct whereabouts w = recall(pages, o->hints_size, gfn);
 
 	w = newest(w, recall(ranges, o->range_hints_size, extent_key(range, 0)));
+	if (!o->large_hints)
+		return w;
 	return newest(w, recall(ranges, o->range_hints_size, extent_key(gib, GIB_ORDER)));
 }
 

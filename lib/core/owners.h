@@ -22,6 +22,7 @@ struct owners {
 	uint32_t of_order[TIDAL_ORDER_MAX + 1];
 	rel hints, range_hints; /* struct entry; direct-mapped */
 	uint32_t hints_size, range_hints_size;
+	bool large_hints; /* there was one of a GiB */
 	uint16_t nodes, self;
 	uint64_t overflow; /* records that found no room as home: found again by asking everybody */
 };

@@ -9,12 +9,14 @@
 #include "assert.h"
 #include "bits.h"
 
+#define ORDER_BITS 5
 #define KEY_BITS 32
+#define NEAR_BITS 3 /* the extents within 16 MiB are neighbours in the table, whatever their order */
 #define TOUCHED (UINT64_C(1) << 63)
 
 static uint64_t key_of(uint64_t first, uint32_t order)
 {
-	return (first << 5 | order) + 1;
+	return (first << ORDER_BITS | order) + 1;
 }
 
 static uint64_t align(uint64_t range, uint32_t order)
@@ -38,7 +40,8 @@ void ranges_init(struct ranges *r, struct arena *a, uint32_t limit)
 	struct range_mask *m;
 
 	/* room for a split beyond what the user asked for, so that small worlds work too */
-	table_init(&r->table, a, limit + RANGES_SPLIT, KEY_BITS);
+	table_init_near(&r->table, a, limit + RANGES_SPLIT, KEY_BITS, ORDER_BITS + NEAR_BITS,
+			NEAR_BITS);
 	m = arena_take(a, (size_t)masks * sizeof(*m), 64);
 	if (!a->base)
 		return;

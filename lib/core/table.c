@@ -28,9 +28,8 @@ static struct entry *slots_of(const struct table *t)
 	return (struct entry *)((char *)(uintptr_t)t + t->slots);
 }
 
-void table_init(struct table *t, struct arena *a, uint32_t limit, uint32_t key_bits)
+static void init(struct table *t, struct arena *a, uint32_t limit, uint32_t size)
 {
-	uint32_t size = limit + limit / 9 + 1;
 	struct entry *slots = arena_take(a, (size_t)size * sizeof(*slots), 64);
 
 	if (!a->base)
@@ -38,7 +37,24 @@ void table_init(struct table *t, struct arena *a, uint32_t limit, uint32_t key_b
 	t->slots = rel_to(t, slots);
 	t->size = size;
 	t->limit = limit;
-	t->key_bits = key_bits;
+}
+
+void table_init(struct table *t, struct arena *a, uint32_t limit, uint32_t key_bits)
+{
+	init(t, a, limit, limit + limit / 9 + 1);
+	if (a->base)
+		t->key_bits = (uint8_t)key_bits;
+}
+
+void table_init_near(struct table *t, struct arena *a, uint32_t limit, uint32_t key_bits,
+		     uint32_t group_bits, uint32_t near_bits)
+{
+	init(t, a, limit, limit + limit / 4 + (1u << near_bits));
+	if (!a->base)
+		return;
+	t->key_bits = (uint8_t)key_bits;
+	t->group_bits = (uint8_t)group_bits;
+	t->near_bits = (uint8_t)near_bits;
 }
 
 #define SHORT 4 /* searches of so many steps end sooner than another hash is worked out */

@@ -25,19 +25,39 @@ struct table {
 	uint32_t size;	/* slots */
 	uint32_t limit; /* most entries */
 	uint32_t used;
-	uint32_t key_bits;
+	uint8_t key_bits;
+	uint8_t group_bits; /* keys that differ in these low bits lie side by side, */
+	uint8_t near_bits;  /* in the order of the highest so many of them */
 };
 
-/* Where a key would like to be. Half of mix64(): enough for places, and every event searches. */
+/* Half of mix64(): enough for places, and every event searches. */
+static inline uint32_t table_spread(const struct table *t, uint64_t x)
+{
+	x *= 0x9e3779b97f4a7c15u;
+	return spread((x ^ x >> 32) * 0xbf58476d1ce4e5b9u, t->size);
+}
+
+/* Where a key would like to be. */
 static inline uint32_t table_home(const struct table *t, uint64_t key)
 {
-	uint64_t x = key * 0x9e3779b97f4a7c15u;
+	uint32_t home;
 
-	return spread((x ^ x >> 32) * 0xbf58476d1ce4e5b9u, t->size);
+	if (t->near_bits == 0)
+		return table_spread(t, key);
+	home = table_spread(t, key >> t->group_bits) +
+	       (key >> (t->group_bits - t->near_bits) & ((1u << t->near_bits) - 1));
+	return home < t->size ? home : home - t->size;
 }
 
 /* Room for *limit* entries. */
 void table_init(struct table *t, struct arena *a, uint32_t limit, uint32_t key_bits);
+/*
+ * The same, but keys that differ in their low *group_bits* bits only lie side by side, in the order
+ * of the upper *near_bits* of these: a few dense groups of keys touch little of a large
+ * table. Searches grow longer, so it has more slack.
+ */
+void table_init_near(struct table *t, struct arena *a, uint32_t limit, uint32_t key_bits,
+		     uint32_t group_bits, uint32_t near_bits);
 /* Copy the entry with this key; false: none. */
 bool table_get(const struct table *t, uint64_t key, struct entry *e);
 /* Insert or replace the entry with the key of *e. false: the table is full, nothing changed. */

@@ -96,10 +96,9 @@ static void check_vcpu(struct small *s, tidal_vcpuid v)
 static void check_frames(struct small *s, unsigned node)
 {
 	const struct frames *f = &s->core[node]->frames;
-	const uint32_t *zeroed = (const uint32_t *)((const char *)f + f->stack);
 
-	for (uint32_t i = 0; i < f->zeroed; i++)
-		if (s->m->host[node].frame[zeroed[i]])
+	for (tidal_frame i = 0; i < f->total; i++)
+		if (frames_is_zeroed(f, i) && s->m->host[node].frame[i])
 			small_violate(s, "a frame counts as zeroed and isn't");
 	if (f->posted != s->m->host[node].posts)
 		small_violate(s, "posted frames are miscounted");

@@ -220,7 +220,6 @@ static void check_frames(struct run *r, unsigned node)
 	const struct host *h = &r->w->host[node];
 	const struct tidal_core *core = h->core;
 	const struct frames *f = &core->frames;
-	const tidal_frame *stack = (const tidal_frame *)((const char *)f + f->stack);
 	struct entry raw;
 	struct page page;
 
@@ -229,13 +228,15 @@ static void check_frames(struct run *r, unsigned node)
 		if (table_at(&core->pages.table, i, &raw) &&
 		    pages_get(&core->pages, (raw.a & ((UINT64_C(1) << 35) - 1)) - 1, &page))
 			use_frame(r, node, page.frame);
-	for (uint32_t i = 0; i < f->zeroed; i++) {
-		use_frame(r, node, stack[i]);
-		if (h->frame[stack[i]])
-			world_violate(r->w, "node %u: clean frame %u has contents", node, stack[i]);
+	for (tidal_frame i = 0; i < f->total; i++) {
+		if (frames_is_zeroed(f, i)) {
+			use_frame(r, node, i);
+			if (h->frame[i])
+				world_violate(r->w, "node %u: clean frame %u has contents", node, i);
+		}
+		if (frames_is_dirty(f, i))
+			use_frame(r, node, i);
 	}
-	for (uint32_t i = 0; i < f->dirty; i++)
-		use_frame(r, node, stack[f->total - 1 - i]);
 	for (uint32_t i = 0; i < h->posts; i++)
 		use_frame(r, node, h->post_list[i]);
 	if (h->posts != f->posted)

@@ -102,7 +102,7 @@ static void test_freed_frames_come_back(void **state)
 
 	(void)state;
 	open_engine(&o, &e);
-	zeroed = e.frames->zeroed;
+	zeroed = e.frames->zeroed.count;
 	all = frames_free(e.frames);
 	a = frames_take_zeroed(e.frames);
 	b = frames_take_zeroed(e.frames);
@@ -110,7 +110,7 @@ static void test_freed_frames_come_back(void **state)
 	assert_int_equal(frames_free(e.frames), all - 2);
 	engine_free(&e, a, true);
 	engine_free(&e, b, false);
-	assert_int_equal(e.frames->zeroed, zeroed - 1);
+	assert_int_equal(e.frames->zeroed.count, zeroed - 1);
 	assert_int_equal(frames_free(e.frames), all);
 	assert_int_equal(engine_free_share(&e), all * 256 / 64);
 	one_close(&o);

@@ -131,6 +131,33 @@ static void test_crowded_keys(void **state)
 	test_free(t);
 }
 
+/* Dense groups of keys in a table with neighbourhoods. */
+static void test_near_keys(void **state)
+{
+	struct table *t;
+	uint64_t keys[KEYS], seed = 4;
+
+	(void)state;
+	COMPONENT_OPEN(struct table, &t, table_init_near, LIMIT, KEY_BITS, 5, 3);
+	for (uint32_t i = 0; i < KEYS; i++)
+		keys[i] = 32 * (1 + i / 8 * 100) + i % 8 * 4 + random_below(&seed, 4);
+	run(t, keys, 5);
+	test_free(t);
+}
+
+static void test_neighbours_lie_side_by_side(void **state)
+{
+	struct table *t;
+
+	(void)state;
+	COMPONENT_OPEN(struct table, &t, table_init_near, LIMIT, KEY_BITS, 5, 3);
+	for (uint64_t group = 32; group < 32000; group += 32)
+		for (uint64_t i = 0; i < 32; i++)
+			assert_int_equal(table_home(t, group + i),
+					 (table_home(t, group) + i / 4) % t->size);
+	test_free(t);
+}
+
 static void test_empty_and_full(void **state)
 {
 	struct table *t = open_table(1);
@@ -154,6 +181,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_keys),
 		cmocka_unit_test(test_crowded_keys),
+		cmocka_unit_test(test_near_keys),
+		cmocka_unit_test(test_neighbours_lie_side_by_side),
 		cmocka_unit_test(test_empty_and_full),
 	};
 
