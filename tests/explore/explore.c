@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * explore [-l] [-t seconds] [-m MiB] [-d depth] [NAME...] - every interleaving of small worlds,
+ * explore [-lw] [-t seconds] [-m MiB] [-d depth] [NAME...] - every interleaving of small worlds,
  * breadth first. In each state the memory is coherent, every vCPU lives once, and the cores'
  * own invariants hold; and from each of them some way leads to a quiet one.
  *
  * Prints a line of figures for every world, and whether it closed: then all is known. One that
  * ends by time or memory passes, if nothing was found and it says so; a violation prints the way
  * that led there. The worlds are listed in worlds.c. Without names those are explored that are
- * quick; -l: all others.
+ * quick; -l: all others. -w also prints the way to the last state that was found.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -98,6 +98,8 @@ static bool explore(const struct world *w, const struct bounds *bounds)
 	drained = check_quiet(&x);
 	print_figures(&x, w, drained, seconds() - start);
 	ok = is_right(&x, w->planted);
+	if (b.way)
+		space_print_way(&x, x.states - 1, NULL);
 	fflush(stdout);
 	space_close(&x);
 	return ok;
@@ -117,9 +119,11 @@ int main(int argc, char **argv)
 	bool ok = true, slow = false;
 	int c;
 
-	while ((c = getopt(argc, argv, "lt:m:d:")) != -1) {
+	while ((c = getopt(argc, argv, "lwt:m:d:")) != -1) {
 		if (c == 'l')
 			slow = true;
+		else if (c == 'w')
+			bounds.way = true;
 		else if (c == 't')
 			bounds.seconds = strtod(optarg, NULL);
 		else if (c == 'm')

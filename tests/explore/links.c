@@ -135,17 +135,6 @@ static unsigned under_way(const struct model *m, unsigned from)
 	return n;
 }
 
-/* A reduction by partial order: what changes nothing whenever it arrives arrives at once. */
-static void drop_idle(struct links *s)
-{
-	for (uint32_t i = s->m->packets; i-- > 0;) {
-		const struct packet *t = &s->m->packet[i];
-
-		if (link_packet_is_idle(s->link[t->to], t->from, t->bytes, t->len))
-			end(s->m, i);
-	}
-}
-
 /* ---- steps ---- */
 
 static bool queue(struct links *s, unsigned node, unsigned class)
@@ -209,6 +198,19 @@ static bool deliver(struct links *s, const struct packet *t, bool refuse)
 		deliver_letter(s, &in);
 	link_accept(l, NOW, t->from, &in, &stats);
 	return true;
+}
+
+/* A reduction by partial order: what changes nothing whenever it arrives arrives at once. */
+static void take_idle(struct links *s)
+{
+	for (uint32_t i = s->m->packets; i-- > 0;) {
+		const struct packet t = s->m->packet[i];
+
+		if (!link_packet_is_idle(s->link[t.to], t.from, t.bytes, t.len))
+			continue;
+		end(s->m, i);
+		(void)deliver(s, &t, false);
+	}
 }
 
 /* The planted faults of a receiver. */
@@ -313,7 +315,7 @@ static bool links_take(void *links, const struct step *step, unsigned *questions
 	if (!take(s, step))
 		return false;
 	settle(s);
-	drop_idle(s);
+	take_idle(s);
 	bury(s);
 	for (unsigned n = 0; n < NODES; n++) {
 		link_calm(s->link[n], NOW);

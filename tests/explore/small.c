@@ -177,6 +177,15 @@ static bool settle(struct small *s)
 	return small_is_quiet(s);
 }
 
+/* A thread of node 0's VMM writes zeroes. */
+static bool warm(struct small *s, unsigned page)
+{
+	const struct step step = { .kind = STEP_VMM, .what = TIDAL_WRITE, .page = (uint8_t)page };
+	unsigned questions;
+
+	return small_take(s, &step, &questions) && settle(s);
+}
+
 /* Everybody may run; the map is told. */
 static bool start(struct small *s)
 {
@@ -186,7 +195,12 @@ static bool start(struct small *s)
 	for (unsigned n = 0; n < s->config.nodes; n++)
 		if (small_push(s, n, 0, &ev))
 			return false;
-	return settle(s) && !small_violation(s);
+	if (!settle(s))
+		return false;
+	for (unsigned p = 0; s->config.features & SMALL_WARM && p < s->config.pages; p++)
+		if (!warm(s, p))
+			return false;
+	return !small_violation(s);
 }
 
 static void furnish(struct small *s)

@@ -34,6 +34,7 @@ enum small_features {
 	SMALL_STARVE = 1024, /* vCPUs may starve, and nodes search for the owner */
 	SMALL_NO_RETIRE = 2048, /* the host can't tell retired instructions */
 	SMALL_TOGETHER = 4096, /* all vCPUs start on node 0 */
+	SMALL_WARM = 16384, /* pages are not dormant at first: node 0 has written to them */
 	SMALL_APART = 8192, /* the second page is in another range, with another home */
 };
 

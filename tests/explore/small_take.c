@@ -340,7 +340,7 @@ static bool vmm(struct small *s, const struct step *step)
 
 /* ---- news that is old ---- */
 
-/* Of no use to whom it goes to: a home that knows better, for good. */
+/* Of no use to whom it goes to, who knows better, for good. */
 static bool is_old_news(const struct small *s, const struct thing *t)
 {
 	const struct tidal_core *core = s->core[t->node];
@@ -351,6 +351,11 @@ static bool is_old_news(const struct small *s, const struct thing *t)
 		return false;
 	if (m.kind == MSG_VCPU_AT)
 		return m.u.vcpu_at.epoch <= vcpus_at(&core->vcpus, m.u.vcpu_at.vcpu)->epoch;
+	if (m.kind == MSG_FOUND) {
+		w = owners_hinted(&core->owners, m.u.found.gfn); /* of one page no hint is lost */
+		return s->config.pages == 1 && w.node != TIDAL_NODE_NONE &&
+		       !epoch_newer(m.u.found.epoch, w.epoch);
+	}
 	if (m.kind != MSG_OWNER)
 		return false;
 	w = owners_recorded(&core->owners, m.u.owner.gfn);
@@ -363,7 +368,7 @@ static bool is_old_news(const struct small *s, const struct thing *t)
  * number of them could be under way, and no space of states would close. Above the cores' own
  * link only the packets that mean nothing to the link are such.
  */
-static void drop_old_news(struct small *s)
+static void take_old_news(struct small *s)
 {
 	for (unsigned i = s->m->things; i-- > 0;) {
 		const struct thing *t = &s->m->thing[i];
@@ -376,7 +381,40 @@ static void drop_old_news(struct small *s)
 		else
 			idle = is_old_news(s, t);
 		if (idle)
-			small_end(s, i);
+			(void)deliver_message(s, i, false);
+	}
+}
+
+/*
+ * A home that takes no part in what goes on may have any number of news on their way to it; and a
+ * node may search again before an answer comes. This wire has room for so many messages of such a
+ * kind about a page or vCPU: of more the oldest arrives first. That is a bound of the exploration,
+ * not a reduction.
+ */
+#define NEWS_ROOM 2
+
+static bool are_alike(const struct thing *a, const struct thing *b)
+{
+	struct wire m, other;
+
+	if (!small_decode(a, &m) || !small_decode(b, &other) || m.kind != other.kind ||
+	    a->node != b->node)
+		return false;
+	if (m.kind == MSG_VCPU_AT)
+		return m.u.vcpu_at.vcpu == other.u.vcpu_at.vcpu;
+	return (m.kind == MSG_OWNER || m.kind == MSG_FIND || m.kind == MSG_FOUND) &&
+	       m.u.find.gfn == other.u.find.gfn;
+}
+
+static void make_room_for_news(struct small *s)
+{
+	for (unsigned i = s->m->things; !s->config.link && i-- > 0;) {
+		unsigned later = 0;
+
+		for (unsigned k = i + 1; k < s->m->things; k++)
+			later += are_alike(&s->m->thing[i], &s->m->thing[k]);
+		if (later >= NEWS_ROOM)
+			(void)deliver_message(s, i, false);
 	}
 }
 
@@ -433,7 +471,8 @@ bool small_take(void *small, const struct step *step, unsigned *questions)
 	s->script = step->policy;
 	s->asked = 0;
 	ok = take(s, step);
-	drop_old_news(s);
+	take_old_news(s);
+	make_room_for_news(s);
 	for (unsigned n = 0; s->config.link && n < s->config.nodes; n++)
 		link_calm(small_link(s, n), s->core[n]->now);
 	*questions = s->config.features & SMALL_POLICY ? s->asked : 0;

@@ -13,6 +13,7 @@ struct bounds {
 	double seconds;
 	size_t bytes;
 	unsigned depth; /* steps from the first state; 0: any */
+	bool way;	/* print how the last state was reached */
 };
 
 struct state {

@@ -21,6 +21,7 @@ const struct world worlds[] = {
 	{ "2x1x2 no-retire", POD(2, 1, 2, .features = SMALL_NO_RETIRE), QUICK },
 	{ "2x1x2 fail", POD(2, 1, 2, .features = SMALL_FAIL | SMALL_EXEC), QUICK },
 	{ "2x1x2 policy", POD(2, 1, 2, .features = SMALL_POLICY), QUICK },
+	{ "3x1x2 warm", POD(3, 1, 2, .features = SMALL_WARM), QUICK },
 	{ "2x1x2 policy home", POD(2, 1, 2, .features = SMALL_POLICY, .home = 1), QUICK },
 	/* one page, two nodes: every pair of features */
 	{ "2x1x2 zero", POD(2, 1, 2, .features = SMALL_ZERO), LONG },
