@@ -25,13 +25,18 @@ static bool table_is_tight(const struct engine *e)
 	return !pages_room(e->pages, e->frames->promised + 1);
 }
 
+/* Do stalls wait for a frame? Who only waits for a promise waits for an answer. */
+static bool starved(const struct engine *e)
+{
+	return e->transits->room_first &&
+	       (frames_free(e->frames) <= e->frames->reserve || table_is_tight(e));
+}
+
 static bool wanted(struct engine *e)
 {
 	uint32_t soon = frames_free(e->frames) + coming(e);
 
-	/* who only waits for a promise waits for an answer, not for a frame */
-	if (e->transits->room_first &&
-	    (frames_free(e->frames) <= e->frames->reserve || table_is_tight(e)))
+	if (starved(e))
 		return true;
 	if (e->nodes == 1)
 		return false;
@@ -69,7 +74,7 @@ static void report_full(struct engine *e)
 {
 	struct transit *t = transit_at(e->transits, e->transits->room_first);
 
-	if (!t || e->capacity->full_reported)
+	if (!starved(e) || e->capacity->full_reported)
 		return;
 	e->capacity->full_reported = true;
 	engine_report(e, &(struct tidal_act_report){

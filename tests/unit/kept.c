@@ -300,59 +300,102 @@ static void death_is_heard_in_a_full_pool(void **state)
 
 /* ---- a full pod is told each time ---- */
 
-/* Time passes, and node 1 takes nothing. */
-static void refuse_offers(struct one_core *o)
+/* Time passes; of the pages that it is offered, node 1 takes as many as it is said to. */
+static void answer_offers(struct one_core *o, unsigned takes)
 {
 	for (unsigned i = 0; i < 200; i++) {
 		tidal_time when = tidal_core_deadline(o->core);
-		uint32_t offers = o->sent[MSG_OFFER];
 
 		tick(o, when > o->now ? when - o->now : 0);
 		one_settle(o);
-		if (o->sent[MSG_OFFER] != offers)
-			one_say(o, &(struct wire){
-					   .kind = MSG_ANSWER,
-					   .u.answer = { .gfn = o->last[MSG_OFFER].u.offer.gfn } });
+		for (tidal_gfn gfn = 0; gfn < o->params.frames; gfn++) {
+			bool yes = takes > 0;
+
+			if (one_page(o, gfn).transient != SIT_OFFERED)
+				continue;
+			one_say(o, &(struct wire){ .kind = MSG_ANSWER,
+						   .u.answer = { .gfn = gfn, .yes = yes } });
+			one_settle(o);
+			takes -= yes;
+		}
 	}
 }
 
+static void open_two(struct one_core *o)
+{
+	const struct tidal_event up = peer_event(TIDAL_EV_PEER_UP, 1, 1);
+
+	memset(o, 0, sizeof(*o));
+	one_params(o, 0);
+	o->params.nodes = 2;
+	o->map.memory_runs = 2;
+	o->map.memory[0] = (struct tidal_vmap_memory){ 0, TIDAL_RANGE_PAGES, 0 };
+	o->map.memory[1] = (struct tidal_vmap_memory){ TIDAL_RANGE_PAGES,
+						       ONE_PAGES - TIDAL_RANGE_PAGES, 1 };
+	one_start(o);
+	one_peer(o);
+	one_run(o);
+	push(o, &up);
+}
+
+/* VMM threads write to one page after the other until one has to wait for a frame. Returns the next. */
+static tidal_gfn fill(struct one_core *o, tidal_gfn gfn)
+{
+	for (; gfn < o->params.frames && !o->core->transits.room_first; gfn++) {
+		touch(o, gfn, TIDAL_WRITE);
+		one_settle(o);
+	}
+	assert_int_not_equal(o->core->transits.room_first, 0);
+	return gfn;
+}
+
 /*
- * Somebody waits for a landing frame in a full pod, gets one, and asks. When the pod is full again,
- * that is news. Broken in on_frames(): full_reported stays.
+ * Somebody waits for a frame in a full pod, and gets one. When the pod is full again, that is news.
+ * Broken in proto_convert(): full_reported stays.
  */
 static void full_again(void **state)
 {
-	const tidal_gfn there = TIDAL_RANGE_PAGES; /* from here on it is node 1's */
-	const struct tidal_event up = peer_event(TIDAL_EV_PEER_UP, 1, 1);
-	struct one_core o = { .now = 0 };
-	uint32_t frames;
+	struct one_core o;
+	tidal_gfn next;
 
 	(void)state;
-	one_params(&o, 0);
-	o.params.nodes = 2;
-	o.map.memory_runs = 2;
-	o.map.memory[0] = (struct tidal_vmap_memory){ 0, there, 0 };
-	o.map.memory[1] = (struct tidal_vmap_memory){ there, ONE_PAGES - there, 1 };
-	frames = o.params.landing;
-	one_start(&o);
-	one_peer(&o);
-	one_run(&o);
-	push(&o, &up);
-	touch(&o, 1, TIDAL_WRITE); /* a page that could leave */
-	one_settle(&o);
-	for (uint32_t i = 0; i <= frames; i++)
-		touch(&o, there + i, TIDAL_READ);
-	assert_int_equal(one_page(&o, there + frames).transient, SIT_ROOM);
-	refuse_offers(&o);
+	open_two(&o);
+	next = fill(&o, 0);
+	answer_offers(&o, 0);
 	assert_int_equal(o.reports[TIDAL_REPORT_POD_FULL], 1);
-	one_say(&o, &(struct wire){ .kind = MSG_COPY, /* of zeroes: takes no frame */
-				    .u.copy = { .gfn = there, .epoch = 1, .id = 1,
-						.flags = WIRE_IS_ZERO } });
-	one_settle(&o);
-	assert_int_equal(one_page(&o, there + frames).transient, SIT_ASK);
-	touch(&o, there + frames + 1, TIDAL_READ);
-	refuse_offers(&o);
+	answer_offers(&o, 1);
+	assert_int_equal(o.core->transits.room_first, 0);
+	fill(&o, next);
+	answer_offers(&o, 0);
 	assert_int_equal(o.reports[TIDAL_REPORT_POD_FULL], 2);
+	one_close(&o);
+}
+
+/*
+ * Few frames are free, node 1 takes none, and a stall waits until an answer that is due has used its
+ * landing frame: that is no full pod. Found by the whole matrix of oracle tests (sha256 on 2 nodes,
+ * policy vcpu). Broken in report_full(): whoever waits counts.
+ */
+static void full_is_not_busy(void **state)
+{
+	const tidal_gfn there = TIDAL_RANGE_PAGES; /* from here on it is node 1's */
+	struct one_core o;
+	uint32_t landing;
+
+	(void)state;
+	open_two(&o);
+	landing = o.params.landing;
+	for (tidal_gfn gfn = 0; frames_free(&o.core->frames) > o.params.low - 1; gfn++) {
+		touch(&o, gfn, TIDAL_WRITE);
+		one_settle(&o);
+	}
+	assert_true(frames_free(&o.core->frames) > o.params.reserve);
+	for (uint32_t i = 0; i <= landing; i++)
+		touch(&o, there + i, TIDAL_READ);
+	assert_int_equal(one_page(&o, there + landing).transient, SIT_ROOM);
+	answer_offers(&o, 0);
+	assert_true(o.sent[MSG_OFFER] > 0);
+	assert_int_equal(o.reports[TIDAL_REPORT_POD_FULL], 0);
 	one_close(&o);
 }
 
@@ -394,6 +437,7 @@ int main(void)
 		cmocka_unit_test(losses_leave_room_for_actions),
 		cmocka_unit_test(death_is_heard_in_a_full_pool),
 		cmocka_unit_test(full_again),
+		cmocka_unit_test(full_is_not_busy),
 		cmocka_unit_test(full_alone),
 	};
 
