@@ -437,5 +437,7 @@ CELL(on_found)
 {
 	if (!page_is_owned(&o->page))
 		owners_hint_page(e->owners, o->gfn, at(o->from, o->m->u.found.epoch));
+	if (o->t && o->t->state == SIT_BACKOFF)
+		transit_timer(e->transits, o->t, e->now); /* before it moves on */
 	return 0;
 }

@@ -155,7 +155,10 @@ void proto_capacity(struct engine *e)
 		return;
 	}
 	note_progress(e);
-	if (!anybody_left(e) && c->retry_at <= e->now) {
+	/* while answers are due this is no new round: on a slow wire none would ever be complete */
+	if (!anybody_left(e) && coming(e) == 0 && c->retry_at <= e->now) {
+		if (swept_in_vain(e) && c->asked_again)
+			report_full(e);
 		/* all had refused a while ago: perhaps not any more */
 		memset(&c->refused, 0, sizeof(c->refused));
 		c->asked_again = true;

@@ -513,11 +513,62 @@ static void found_copies_stay_while_promises_are_out(void **state)
 	story_close(&s);
 }
 
+/*
+ * The same on a slow wire. Broken in proto_capacity(): peers were asked again before all had
+ * answered, so there was never a moment when all had refused. Found by simulation.
+ */
+static void found_full_pod_is_reported_on_a_slow_wire(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, &(struct world_config){ .nodes = 3, .vcpus = 1, .frames = 64,
+					       .delay_ns = 100 * US, .jitter_ns = 200 * US });
+	for (tidal_gfn gfn = 0; gfn < 192; gfn++)
+		story_tell(&s, 0, TIDAL_WRITE, gfn);
+	assert_false(story_finish(&s, 0, 200 * MS));
+	assert_int_equal(world_reports(s.w, TIDAL_REPORT_POD_FULL), 1);
+	story_close(&s);
+}
+
+static void small_tables_slow_backoff(struct tidal_params *p, void *arg)
+{
+	(void)arg;
+	p->homes = 4;
+	p->hints = 4;
+	p->backoff_ns = 1 * MS;
+}
+
+/*
+ * Whoever has found the owner by asking all nodes asks it at once. Broken in on_found(): it
+ * waited for its timer, and pages that full nodes push about had moved on by then, time and again.
+ * Found by simulation.
+ */
+static void found_owner_is_asked_at_once(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, &(struct world_config){ .tune = small_tables_slow_backoff });
+	for (tidal_gfn gfn = 0; gfn < 40; gfn++) {
+		story_do(&s, 0, TIDAL_WRITE, gfn);
+		story_do(&s, 1, TIDAL_WRITE, gfn);
+	}
+	story_tell(&s, 2, TIDAL_WRITE, 5);
+	for (unsigned i = 0; i < 100000 && !story_seen(&s, MSG_FOUND, 1, 2); i++)
+		story_pass(&s, 1 * US);
+	assert_int_equal(story_seen(&s, MSG_FOUND, 1, 2), 1);
+	assert_true(story_finish(&s, 2, 100 * US));
+	story_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found_large_full_pod_is_reported),
+		cmocka_unit_test(found_full_pod_is_reported_on_a_slow_wire),
 		cmocka_unit_test(found_full_node_and_roomy_peer),
+		cmocka_unit_test(found_owner_is_asked_at_once),
 		cmocka_unit_test(found_copies_stay_while_promises_are_out),
 		cmocka_unit_test(found_timer_while_copy_is_dropped),
 		cmocka_unit_test(found_pin_before_those_who_wait),

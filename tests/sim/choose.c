@@ -319,9 +319,11 @@ bool choose_next(struct run *r, struct choice *c)
 	}
 	if (!r->s.meddle || r->drawn == r->s.meddles)
 		return false;
-	if (r->drawn == 0 && r->drawn_at == 0)
+	if (r->drawn_at == 0) { /* the first */
 		draw_time(r);
-	draw_timed(r, c);
+		draw_timed(r, &r->next);
+	}
+	*c = r->next;
 	return true;
 }
 
@@ -334,4 +336,5 @@ void choose_taken(struct run *r, const struct choice *c)
 	}
 	r->drawn++;
 	draw_time(r);
+	draw_timed(r, &r->next);
 }

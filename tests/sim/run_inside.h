@@ -57,6 +57,7 @@ struct run {
 	size_t packet_count, timed_count, timed_at, wake_count;
 	uint64_t drawn; /* timed choices drawn */
 	tidal_time drawn_at;
+	struct choice next; /* the one that was drawn last */
 	struct ending ending[RUN_ENDINGS];
 	size_t endings;
 	tidal_time next_ending;

@@ -85,7 +85,8 @@ static void choose_tables(struct setting *s, uint64_t *r)
 	uint64_t least = 8 * s->nodes > 4 * s->nodes + 48 ? 8 * s->nodes : 4 * s->nodes + 48;
 
 	s->messages = one_in(r, 3) ? pick_small(r, least, 4 * least) : 0;
-	s->transits = one_in(r, 3) ? pick_small(r, 8, 48) : 0;
+	/* the holds of vCPUs that need several pages each must fit */
+	s->transits = one_in(r, 3) ? pick_small(r, 4 * s->vcpus + 4, 4 * s->vcpus + 40) : 0;
 	s->ranges = one_in(r, 3) ? pick_small(r, 96, 300) : 0;
 	s->homes = one_in(r, 3) ? pick_small(r, 4, 64) : 0;
 	s->hints = one_in(r, 3) ? UINT64_C(4) << pick(r, 0, 4) : 0;
