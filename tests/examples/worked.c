@@ -159,7 +159,7 @@ static void write_into_frame(struct story *s, unsigned node, tidal_gfn gfn, tida
 
 	do
 		story_do(s, v, TIDAL_WRITE, scratch);
-	while (story_page(s, node, scratch++).frame != frame + 1);
+	while (story_page(s, node, scratch++).frame != frame - 1);
 	story_do(s, v, TIDAL_WRITE, gfn);
 	assert_int_equal(story_page(s, node, gfn).frame, frame);
 }
