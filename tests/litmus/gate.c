@@ -33,10 +33,7 @@ void gate_break(struct gate *gate, enum gate_fault fault, unsigned nth)
 
 static bool is_due(struct gate *gate, enum gate_fault fault)
 {
-	if (gate->fault != fault || gate->countdown == 0 || --gate->countdown > 0)
-		return false;
-	gate->faults++;
-	return true;
+	return gate->fault == fault && gate->countdown > 0 && --gate->countdown == 0;
 }
 
 /* What the fake host says of a late change, nobody shall hear: token 0. */

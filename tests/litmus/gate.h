@@ -53,7 +53,6 @@ struct gate {
 	enum gate_fault fault; /* when `countdown` is 1 */
 	unsigned countdown;
 	tidal_gfn at[LITMUS_VARS]; /* pages whose invalidation may be late */
-	uint64_t faults; /* that happened */
 	bool confused;	 /* the fake host refused what can't be refused */
 };
 

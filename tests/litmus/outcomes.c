@@ -24,31 +24,26 @@ void outcome_add(uint64_t *code, unsigned *n, uint64_t value)
 	*code |= (value > VALUE_MAX ? VALUE_MAX : value) << BITS * (*n)++;
 }
 
-static struct outcome *find(struct outcomes *all, uint64_t code)
+static int find(const struct outcomes *all, uint64_t code)
 {
 	for (unsigned i = 0; i < all->n; i++)
 		if (all->of[i].code == code)
-			return &all->of[i];
-	return NULL;
+			return (int)i;
+	return -1;
 }
 
 bool outcomes_has(const struct outcomes *all, uint64_t code)
 {
-	for (unsigned i = 0; i < all->n; i++)
-		if (all->of[i].code == code)
-			return true;
-	return false;
+	return find(all, code) >= 0;
 }
 
 bool outcomes_see(struct outcomes *all, uint64_t code)
 {
-	struct outcome *o = find(all, code);
+	int i = find(all, code);
 
-	if (o)
-		o->seen++;
-	else
-		all->forbidden++;
-	return o != NULL;
+	if (i >= 0)
+		all->of[i].seen++;
+	return i >= 0;
 }
 
 unsigned outcomes_missing(const struct outcomes *all)
@@ -71,7 +66,7 @@ static void collect(struct machine *m)
 				outcome_add(&code, &n, m->learnt[h][i]);
 	for (unsigned v = 0; m->shape->ends && v < m->shape->vars; v++)
 		outcome_add(&code, &n, m->mem[v]);
-	if (find(m->all, code))
+	if (outcomes_has(m->all, code))
 		return;
 	if (m->all->n == OUTCOMES) {
 		fprintf(stderr, "%s: more than %d outcomes\n", m->shape->name, OUTCOMES);

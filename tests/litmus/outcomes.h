@@ -20,7 +20,6 @@ struct outcomes {
 		uint64_t seen;
 		bool may; /* needs an SC that fails without a reason */
 	} of[OUTCOMES];
-	uint64_t forbidden; /* seen, and not among these */
 };
 
 void outcomes_allowed(struct outcomes *all, const struct shape *shape);
