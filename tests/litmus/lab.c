@@ -83,6 +83,7 @@ void lab_choose(struct lab_config *c, uint64_t seed, unsigned harts)
 		.lazy = rnd_one_in(&r, 2),
 		.meddled = rnd_one_in(&r, 2),
 		.dumb = rnd_one_in(&r, 4),
+		.cramped = rnd_one_in(&r, 4),
 		.budget = 1u << rnd_below(&r, 5),
 		.policy = lab_policy(&r),
 	};
@@ -176,7 +177,9 @@ static bool open_node(struct lab *lab, unsigned i)
 	params.vcpus = params.vcpu_slots = LITMUS_HARTS;
 	params.messages = 256;
 	params.ranges = 64;
-	params.homes = 256;
+	params.homes = lab->c.cramped ? 32 : 256;
+	params.hints = lab->c.cramped ? 4 : 256;
+	params.transits = lab->c.cramped ? 6 : 64;
 	params.slice_ns = 20000;
 	params.vmap = i == 0 ? &lab->vmap : NULL;
 	params.topology = &lab->topology;

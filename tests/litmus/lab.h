@@ -27,6 +27,7 @@ struct lab_config {
 	bool ideal;
 	bool lazy; /* nodes are late at times */
 	bool meddled; /* an administrator gives commands */
+	bool cramped; /* tables are small */
 	bool dumb; /* cores aren't told of retired instructions */
 	uint32_t budget; /* most instructions in a step */
 	const struct tidal_policy_ops *policy;
