@@ -117,8 +117,9 @@ int devices_on_done(struct engine *e, tidal_vcpuid v, const struct tidal_ev_host
 {
 	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
 
-	if (vcpu->state != TIDAL_VCPU_STALLED || vcpu->access != TIDAL_IO)
-		return TIDAL_EINVAL;
+	if (vcpu->state != TIDAL_VCPU_STALLED || vcpu->access != TIDAL_IO || vcpu->io ||
+	    sched_waiting(e->sched, SCHED_WAIT_IO, v) != v)
+		return TIDAL_EINVAL; /* it waits for another node, or to be moved */
 	if (done->status < 0)
 		report_failed(e, v, done->status);
 	complete(e, v, done->status < 0 ? UINT64_MAX : done->value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* hostile-io: what a peer can't do with messages about device accesses. */
+/* hostile-io: what a peer can't do with messages about device accesses, and a host with answers. */
 #include "one-core.h"
 
 #include "core/proto.h"
@@ -68,6 +68,41 @@ static void answer_to_vcpu_that_wants_to_move(void **state)
 	one_close(&o);
 }
 
+/* The host answers for an access that it was not asked to carry out: the vCPU waits to be moved
+ * to the device, or for the node that has it. The scheduler trapped. (Found by tests/fuzz/core.) */
+static void answer_of_the_host_to_nothing(void **state)
+{
+	const struct tidal_event ev = one_done((uint64_t)TOKEN_IO << 56);
+	struct one_core o;
+
+	(void)state;
+	open_touching(&o, 1);
+	assert_int_equal(one_push(&o, &ev), TIDAL_EINVAL);
+	one_check(&o);
+	one_close(&o);
+}
+
+static void answer_of_the_host_for_a_peer(void **state)
+{
+	const struct tidal_event ev = one_done((uint64_t)TOKEN_IO << 56);
+	struct tidal_event touch = one_stall(0, 0, TIDAL_IO);
+	struct one_core o;
+
+	(void)state;
+	memset(&o, 0, sizeof(o));
+	one_params(&o, 0);
+	o.map.device[0].node = 1;
+	o.params.policy = tidal_policy_page();
+	one_start(&o);
+	one_peer(&o);
+	one_run(&o);
+	assert_int_equal(one_push(&o, &touch), 0);
+	one_pull(&o);
+	assert_int_equal(one_push(&o, &ev), TIDAL_EINVAL);
+	one_check(&o);
+	one_close(&o);
+}
+
 /* Accesses have 1, 2, 4 or 8 bytes; a host may rely on that. */
 static void access_of_odd_size(void **state)
 {
@@ -100,6 +135,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answer_to_local_access),
 		cmocka_unit_test(answer_to_vcpu_that_wants_to_move),
+		cmocka_unit_test(answer_of_the_host_to_nothing),
+		cmocka_unit_test(answer_of_the_host_for_a_peer),
 		cmocka_unit_test(access_of_odd_size),
 	};
 
