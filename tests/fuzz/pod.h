@@ -127,6 +127,8 @@ int pod_message(struct pod *p, struct pod_node *n, tidal_nodeid from, const void
 void pod_hostile_open(struct pod *p, struct pod_hostile *h);
 void pod_hostile_hear(struct pod *p, tidal_nodeid to, struct pod_node *n,
 		      const struct tidal_act_send *s);
+/* A message to this node, of values that are likely to matter there. */
+void pod_make_message(struct pod *p, const struct pod_node *n, struct wire *m);
 void pod_attack(struct pod *p, struct pod_node *n, uint8_t how);
 void pod_hostile_map(struct pod *p);
 

@@ -130,7 +130,7 @@ static uint64_t field(struct pod *p, const struct pod_node *n, const char *name)
 	}
 WIRE_MESSAGES(SAY)
 
-static void make_message(struct pod *p, const struct pod_node *n, struct wire *m)
+void pod_make_message(struct pod *p, const struct pod_node *n, struct wire *m)
 {
 	m->kind = (uint8_t)(1 + fuzz_u8(&p->in) % (MSG_MAX - 1));
 	switch (m->kind) {
@@ -202,7 +202,7 @@ void pod_attack(struct pod *p, struct pod_node *n, uint8_t how)
 		h = &p->hostile[0];
 	switch (how) {
 	case 0: /* a sound packet with a made message */
-		make_message(p, n, &m);
+		pod_make_message(p, n, &m);
 		s.len = wire_encode(&m, s.body);
 		s.how &= s.how & 8 ? WITH_PAGE | WITH_VCPU : WITH_PAGE | WITH_VCPU | SPOIL;
 		say(p, h, n, wire_class(m.kind), &s);
