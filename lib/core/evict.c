@@ -155,13 +155,13 @@ void proto_capacity(struct engine *e)
 		return;
 	}
 	note_progress(e);
-	/* while answers are due this is no new round: on a slow wire none would ever be complete */
-	if (!anybody_left(e) && coming(e) == 0 && c->retry_at <= e->now) {
-		if (swept_in_vain(e) && c->asked_again)
+	/* while offers are out this is no new round: on a slow wire none would ever be complete */
+	if (!anybody_left(e) && c->leaving == 0 && c->retry_at <= e->now) {
+		if (coming(e) == 0 && swept_in_vain(e) && c->asked_again)
 			report_full(e);
 		/* all had refused a while ago: perhaps not any more */
 		memset(&c->refused, 0, sizeof(c->refused));
-		c->asked_again = true;
+		c->asked_again = coming(e) == 0; /* else what is coming may change it */
 	}
 	sweep(e);
 	/* once is not enough: a peer also refuses while its frames are promised to others */
