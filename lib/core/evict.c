@@ -150,8 +150,8 @@ void proto_capacity(struct engine *e)
 	if (e->transits->room_first)
 		let_waiters_go_on(e);
 	if (!wanted(e)) {
-		if (!e->transits->room_first)
-			c->retry_at = TIDAL_NEVER;
+		/* a frame may be posted, and so be promised, after this push: then they look again */
+		c->retry_at = e->transits->room_first ? e->now + RETRY_NS / 16 : TIDAL_NEVER;
 		return;
 	}
 	note_progress(e);

@@ -531,6 +531,31 @@ static void found_full_pod_is_reported_on_a_slow_wire(void **state)
 	story_close(&s);
 }
 
+/*
+ * A stall waits for a promise, and the last thing that happens on its node is that the page comes
+ * for which the only landing frame was promised: another frame is posted after that push. Broken
+ * in proto_capacity(): nobody looked again. Found by simulation.
+ */
+static void found_promise_comes_free_last(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, &(struct world_config){ .nodes = 2, .tune = one_landing_frame,
+					       .ideal = true });
+	story_do(&s, 0, TIDAL_WRITE, 7);
+	story_do(&s, 0, TIDAL_WRITE, 8);
+	story_wire(&s, MSG_GIVE, 0, 1, WORLD_HOLD);
+	story_command(&s, 0, (struct tidal_ev_command){ .command = TIDAL_CMD_EVICT, .gfn = 7 });
+	story_pass(&s, 1 * MS);
+	story_tell(&s, 1, TIDAL_READ, 8);
+	story_pass(&s, 1 * MS);
+	assert_int_equal(story_page(&s, 1, 8).transient, SIT_ROOM);
+	story_mend(&s);
+	assert_true(story_finish(&s, 1, 10 * MS));
+	story_close(&s);
+}
+
 static void small_tables_slow_backoff(struct tidal_params *p, void *arg)
 {
 	(void)arg;
@@ -567,6 +592,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found_large_full_pod_is_reported),
 		cmocka_unit_test(found_full_pod_is_reported_on_a_slow_wire),
+		cmocka_unit_test(found_promise_comes_free_last),
 		cmocka_unit_test(found_full_node_and_roomy_peer),
 		cmocka_unit_test(found_owner_is_asked_at_once),
 		cmocka_unit_test(found_copies_stay_while_promises_are_out),
