@@ -245,10 +245,16 @@ tidal_time choose_work(struct run *r, unsigned node)
 
 /* ---- meddlers ---- */
 
+/* Of a set of kinds; restarts are rare. */
 static unsigned draw_kind(uint64_t set, uint64_t dice)
 {
-	unsigned n = (unsigned)(dice % (unsigned)__builtin_popcountll(set));
+	const uint64_t restart = UINT64_C(1) << CHOICE_RESTART;
+	unsigned n;
 
+	if (set & restart && (set == restart || (dice >> 20) % 16 == 0))
+		return CHOICE_RESTART;
+	set &= ~restart;
+	n = (unsigned)(dice % (unsigned)__builtin_popcountll(set));
 	while (n--)
 		set &= set - 1;
 	return (unsigned)__builtin_ctzll(set);
@@ -288,6 +294,7 @@ static void draw_timed(struct run *r, struct choice *c)
 		c->x = dice % POLICIES;
 		break;
 	case CHOICE_WEIGHTS:
+	case CHOICE_RESTART:
 		c->x = dice;
 		break;
 	case CHOICE_TOUCH:

@@ -250,6 +250,46 @@ void meddle_completed(struct run *r, unsigned node, uint32_t requester, tidal_gf
 							      .x = requester });
 }
 
+/* What becomes of the vCPUs if this node is lost now. */
+static void lose_vcpus(struct run *r, unsigned node)
+{
+	for (unsigned v = 0; v < r->s.vcpus; v++) {
+		const struct vcpu_model *m = &r->w->host[node].vcpu[v];
+
+		if (m->here && !m->finished)
+			r->lost |= UINT64_C(1) << v;
+		for (unsigned n = 0; n < r->s.nodes; n++) {
+			const struct tidal_core *core = r->w->host[n].core;
+			const struct vcpu *vcpu = vcpus_at(&core->vcpus, (tidal_vcpuid)v);
+
+			if (n == node)
+				r->to_report &= ~(vcpu->state == TIDAL_VCPU_FROZEN ?
+							  UINT64_C(1) << v : 0);
+			else if (vcpu->state == TIDAL_VCPU_FROZEN && vcpu->node == node)
+				r->to_report |= UINT64_C(1) << v;
+		}
+	}
+}
+
+/* x: 1: the others are told at once, else they find out. */
+static void restart(struct run *r, const struct choice *c)
+{
+	struct tidal_event ev = { .kind = TIDAL_EV_PEER_DOWN };
+
+	if (c->a == 0)
+		return; /* the master can't be lost */
+	lose_vcpus(r, c->a);
+	for (unsigned i = 0; i < RUN_VMM; i++)
+		if (r->vmm[i].node == c->a)
+			r->vmm[i].state = VMM_FREE;
+	r->restarted = r->out->events + 1;
+	world_restart(r->w, c->a);
+	ev.u.peer.node = c->a;
+	for (unsigned n = 0; c->x % 2 && n < r->s.nodes; n++)
+		if (n != c->a && world_push(r->w, n, &ev) == TIDAL_EINVAL)
+			world_violate(r->w, "node %u doesn't hear of a death", n);
+}
+
 void meddle(struct run *r, const struct choice *c)
 {
 	if (c->a >= r->s.nodes || r->endings > RUN_ENDINGS - WORLD_VCPUS - RUN_VMM - 4 ||
@@ -297,6 +337,9 @@ void meddle(struct run *r, const struct choice *c)
 		break;
 	case CHOICE_PIN:
 		pin(r, c);
+		break;
+	case CHOICE_RESTART:
+		restart(r, c);
 		break;
 	default:
 		break;

@@ -8,6 +8,7 @@
 
 #define LIVELOCK_EVENTS 8000000 /* pushed, and no vCPU has retired anything */
 
+#define RESTARTED_EVENTS 30000 /* so much is looked at after a restart */
 #define EVICTING_NS 20000000 /* a pod short of frames never stops offering pages about */
 
 /* ---- what the world asks ---- */
@@ -163,18 +164,25 @@ static bool go_on(struct run *r)
 
 static bool is_over(const struct run *r)
 {
-	return world_finished(r->w) + r->out->lost >= r->s.vcpus;
+	unsigned lost = (unsigned)__builtin_popcountll(r->lost | r->reported);
+
+	return world_finished(r->w) + lost >= r->s.vcpus ||
+	       (r->restarted && r->out->events > r->restarted + RESTARTED_EVENTS);
 }
 
 static void run_guest(struct run *r)
 {
 	while (!is_over(r)) {
-		if (!go_on(r) && !world_violation(r->w))
+		bool goes_on = go_on(r);
+
+		if (!goes_on && r->restarted)
+			return;
+		if (!goes_on && !world_violation(r->w))
 			world_violate(r->w, "nothing will ever happen again, %u of %u vCPUs finished",
 				      world_finished(r->w), (unsigned)r->s.vcpus);
 		if (world_violation(r->w))
 			return;
-		if (r->watch.quiet_events > LIVELOCK_EVENTS)
+		if (r->watch.quiet_events > LIVELOCK_EVENTS && !r->restarted)
 			world_violate(r->w, "livelock");
 		if (r->how.most_events && r->out->events > r->how.most_events)
 			return;
@@ -220,7 +228,9 @@ void run_setting(const struct setting *s, const struct run_how *how, struct outc
 	watch_open(r);
 	open_world(r);
 	run_guest(r);
-	if (!world_violation(r->w) && is_over(r))
+	if (r->restarted && is_over(r))
+		watch_losses(r);
+	else if (!world_violation(r->w) && is_over(r))
 		run_to_rest(r);
 	out->time = r->w->now;
 	if (world_violation(r->w))

@@ -62,6 +62,9 @@ struct run {
 	size_t endings;
 	tidal_time next_ending;
 	struct vmm_access vmm[RUN_VMM];
+	/* Nodes were restarted: what they had is lost, and who needs it waits in vain. */
+	uint64_t restarted; /* events by then, + 1; 0: none was */
+	uint64_t lost, to_report, reported; /* sets of vCPUs */
 	bool calm; /* everything is over: let it come to rest */
 	unsigned planted; /* packets that a planted fault might have met */
 	tidal_time disturbed; /* when the last thing ended that may keep anybody waiting */
@@ -97,6 +100,8 @@ void watch_close(struct run *r);
 void watch_action(struct run *r, unsigned node, const struct tidal_action *a);
 void watch_push(struct run *r, unsigned node, const struct tidal_event *ev);
 void watch_sweep(struct run *r);
+/* After restarts: has what was under way to those nodes been reported? */
+void watch_losses(struct run *r);
 /* Is nothing under way any more anywhere? must: else that is a violation. */
 bool watch_rest(struct run *r, bool must);
 /* Do nodes that are short of frames offer each other pages, and nothing else is under way? */

@@ -113,7 +113,8 @@ static void check_vcpu(struct run *r, tidal_vcpuid v)
 	}
 	if (live > 1)
 		world_violate(r->w, "vCPU %u lives on %u nodes", v, live);
-	if (live + frozen == 0 && unknown == 0 && !r->s.ideal) /* else it may be on the wire */
+	/* on an ideal wire it may be between two nodes, and nobody knows */
+	if (live + frozen == 0 && unknown == 0 && !r->s.ideal && !r->restarted)
 		world_violate(r->w, "vCPU %u is nowhere", v);
 }
 
@@ -134,6 +135,27 @@ static void touches(struct run *r, tidal_gfn gfn)
 			return;
 	if (h->touched_count < RUN_TOUCHED)
 		h->touched[h->touched_count++] = gfn;
+}
+
+static void note_report(struct run *r, unsigned node, const struct tidal_act_report *p)
+{
+	bool loss = p->what == TIDAL_REPORT_PAGE_LOST || p->what == TIDAL_REPORT_VCPU_LOST;
+
+	if (p->what == TIDAL_REPORT_HOST_FAILED || p->what == TIDAL_REPORT_BAD_STALL ||
+	    (loss && !r->restarted))
+		world_violate(r->w, "node %u reports without reason: %s", node, p->text);
+	r->out->lost += loss;
+	if (p->what == TIDAL_REPORT_VCPU_LOST)
+		r->reported |= UINT64_C(1) << p->vcpu;
+}
+
+void watch_losses(struct run *r)
+{
+	uint64_t silent = r->to_report & ~r->reported;
+
+	if (silent)
+		world_violate(r->w, "vCPU %u was lost and is not reported",
+			      (unsigned)__builtin_ctzll(silent));
 }
 
 void watch_action(struct run *r, unsigned node, const struct tidal_action *a)
@@ -160,10 +182,7 @@ void watch_action(struct run *r, unsigned node, const struct tidal_action *a)
 				 a->u.complete.status);
 		break;
 	case TIDAL_ACT_REPORT:
-		if (a->u.report.what == TIDAL_REPORT_HOST_FAILED ||
-		    a->u.report.what == TIDAL_REPORT_BAD_STALL)
-			world_violate(r->w, "node %u reports without reason: %s", node,
-				      a->u.report.text);
+		note_report(r, node, &a->u.report);
 		break;
 	default:
 		break;
@@ -310,6 +329,8 @@ void watch_sweep(struct run *r)
 			world_violate(r->w, "node %u: %s", n, why);
 		check_frames(r, n);
 	}
+	if (r->restarted)
+		return; /* who needs what is lost waits for it */
 	check_progress(r);
 	check_vmm(r);
 }
