@@ -96,6 +96,7 @@ static bool check_transit(const struct engine *e, const struct transit *t, struc
 	case SIT_LEAVING:
 	case SIT_OFFERED:
 	case SIT_PUSHING:
+	case SIT_FOLDING:
 		REQUIRE(page_is_owned(&page), "gives away a page of somebody else");
 		break;
 	case SIT_DROPPING:

@@ -116,6 +116,28 @@ static uint64_t of_table(const struct digest *d, const struct table *t, uint64_t
 	return sum;
 }
 
+/* Extents by what they say, not by where their masks are. */
+static uint64_t of_ranges(const struct digest *d, const struct ranges *r)
+{
+	const struct range_mask *masks = (const struct range_mask *)((const char *)r + r->masks);
+	uint64_t sum = 0;
+	struct entry e;
+
+	for (uint32_t i = 0; i < r->table.size; i++) {
+		uint32_t mask;
+		uint64_t h;
+
+		if (!table_at(&r->table, i, &e))
+			continue;
+		mask = (uint32_t)(e.a >> 32 & 0x7fffffff);
+		h = fold(fold(9, e.a & ~((uint64_t)mask << 32)), relative(d, TIDAL_GFN_NONE, e.b));
+		for (unsigned k = 0; mask && k < TIDAL_RANGE_PAGES / 64; k++)
+			h = fold(h, masks[mask - 1].gone[k]);
+		sum += h;
+	}
+	return sum;
+}
+
 /* What a home has recorded, and what the caches say. */
 static uint64_t of_owners(const struct digest *d)
 {
@@ -179,7 +201,7 @@ uint64_t digest_core(const struct tidal_core *core, const struct digest_view *vi
 	for (uint32_t i = 1; i <= e.transits->fresh; i++)
 		if (transit_at(e.transits, i)->state != SIT_INVALID)
 			sum += of_transit(&d, transit_at(e.transits, i));
-	sum += of_table(&d, &core->ranges.table, 9, false);
+	sum += of_ranges(&d, e.ranges);
 	sum += view->without_hints ? 0 : of_owners(&d);
 	sum += of_vmm(&core->vmm);
 	h = fold(fold(sum, core->guest.known), core->losses);

@@ -105,6 +105,50 @@ static bool better_elsewhere(const struct engine *e, const struct transit *t,
 	return false;
 }
 
+/* ---- dormant pages without an entry ---- */
+
+/*
+ * Nobody has a copy, nothing is mapped: that it is here and dormant is a bit in a range. Without this
+ * a guest that reads or zeroes a lot would fill the page table with pages that take no memory.
+ */
+static bool fold(struct engine *e, const struct page *page)
+{
+	if (page->everywhere || pages_copies(e->pages, page) || !engine_ranges_room(e) ||
+	    !ranges_gain(e->ranges, page->gfn, page->epoch))
+		return false;
+	pages_del(e->pages, page->gfn);
+	e->capacity->swept = 0; /* something has left */
+	e->capacity->asked_again = false;
+	return true;
+}
+
+/* A dormant page has no frame; it only goes when the page table itself is full. */
+CELL(on_evict_dormant)
+{
+	struct transit *t;
+
+	if (!proto_table_is_tight(e))
+		return 0;
+	if (o->page.map == UNMAPPED)
+		return fold(e, &o->page) ? 0 : on_evict_owned(e, o);
+	t = transits_begin(e->transits, o->gfn);
+	if (!t)
+		return TIDAL_EAGAIN;
+	proto_unmap(e, t, &o->page, SIT_FOLDING, false);
+	return 0;
+}
+
+CELL(on_fold_done)
+{
+	if (o->done->status < 0)
+		return on_host_failed(e, o);
+	o->page.map = UNMAPPED;
+	if (!fold(e, &o->page))
+		engine_store(e, &o->page);
+	proto_settle(e, o->t);
+	return 0;
+}
+
 /* Frames have come free: those who wait for one look again. */
 CELL(on_frames)
 {

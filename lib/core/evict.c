@@ -20,7 +20,7 @@ static uint32_t coming(const struct engine *e)
 	return e->frames->departing + e->capacity->leaving;
 }
 
-static bool table_is_tight(const struct engine *e)
+bool proto_table_is_tight(const struct engine *e)
 {
 	return !pages_room(e->pages, e->frames->promised + 1);
 }
@@ -29,7 +29,7 @@ static bool table_is_tight(const struct engine *e)
 static bool starved(const struct engine *e)
 {
 	return e->transits->room_first &&
-	       (frames_free(e->frames) <= e->frames->reserve || table_is_tight(e));
+	       (frames_free(e->frames) <= e->frames->reserve || proto_table_is_tight(e));
 }
 
 static bool wanted(struct engine *e)
@@ -209,12 +209,6 @@ CELL(on_evict_owned)
 	e->capacity->leaving++;
 	engine_send(e, to, &m, NULL, 0);
 	return 0;
-}
-
-/* A dormant page has no frame; it only leaves when the page table itself is full. */
-CELL(on_evict_dormant)
-{
-	return table_is_tight(e) ? on_evict_owned(e, o) : 0;
 }
 
 static void push(struct engine *e, struct transit *t, struct page *page, bool zero)

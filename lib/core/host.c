@@ -62,6 +62,16 @@ int on_host_failed(struct engine *e, struct occasion *o)
 	return 0;
 }
 
+/* Is it worth while to look for contents? Not if they don't travel. */
+static bool tested(const struct transit *t, const struct page *page)
+{
+	if (page->frame == TIDAL_FRAME_NONE)
+		return false;
+	if (t->state == SIT_LEAVING)
+		return t->serving.want != TIDAL_ZERO && t->serving.held_epoch != page->epoch + 1;
+	return t->state == SIT_PUSHING;
+}
+
 CELL(on_host_again)
 {
 	struct transit *t = o->t;
@@ -75,7 +85,7 @@ CELL(on_host_again)
 	else if (t->state == SIT_LOWERING)
 		proto_protect(e, t, &o->page);
 	else
-		proto_unmap(e, t, &o->page, t->state, t->state != SIT_DROPPING);
+		proto_unmap(e, t, &o->page, t->state, tested(t, &o->page));
 	return 0;
 }
 

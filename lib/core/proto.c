@@ -166,6 +166,12 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_DONE] = DO(push_done),
 		[HAP_TIMER] = DO(host_again),
 	},
+	[SIT_FOLDING] = {
+		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
+		[HAP_REQUEST] = DO(request_queue),
+		[HAP_DONE] = DO(fold_done),
+		[HAP_TIMER] = DO(host_again),
+	},
 	[SIT_EXPECTED] = {
 		STALLS(stall_join), NOT_OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),

@@ -132,6 +132,8 @@ void proto_refuse(struct engine *e, const struct wire_request *r, uint8_t reason
 /* evict.c: look whether frames are wanted, start evictions, let waiters go on; once per push. */
 void proto_capacity(struct engine *e);
 tidal_time proto_capacity_deadline(const struct engine *e);
+/* evict.c: is there no room for another page in the page table? */
+bool proto_table_is_tight(const struct engine *e);
 /* evict.c: the peer with the most free frames, NONE: none has any as far as known. */
 tidal_nodeid proto_roomiest(const struct engine *e);
 
@@ -152,6 +154,7 @@ CELL(on_drop_done);
 CELL(on_lower_done);
 CELL(on_leave_done);
 CELL(on_push_done);
+CELL(on_fold_done);
 CELL(on_host_again);
 CELL(on_request_serve);
 CELL(on_request_held);
@@ -177,8 +180,8 @@ CELL(on_answer);
 CELL(on_give);
 CELL(on_evict_copy);
 CELL(on_evict_owned);
-CELL(on_evict_dormant);
 CELL(on_frames);
+CELL(on_evict_dormant);
 CELL(on_ignore);
 CELL(on_later);
 CELL(on_reject);

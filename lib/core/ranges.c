@@ -144,6 +144,40 @@ void ranges_touch(struct ranges *r, tidal_gfn gfn)
 	ASSERT(stored);
 }
 
+/* ---- masks: of a free one the first word is the number of the next + 1 ---- */
+
+static bool mask_left(const struct ranges *r)
+{
+	return r->masks_free || r->masks_used < r->masks_size;
+}
+
+/* Give it one, with all its pages here or all gone. */
+static struct range_mask *mask_take(struct ranges *r, struct entry *e, bool gone)
+{
+	uint32_t number = r->masks_free ? r->masks_free : ++r->masks_used;
+	struct range_mask *m = &masks_of(r)[number - 1];
+
+	if (r->masks_free)
+		r->masks_free = (uint32_t)m->gone[0];
+	memset(m, gone ? 0xff : 0, sizeof(*m));
+	e->a |= (uint64_t)number << KEY_BITS;
+	return m;
+}
+
+static void mask_give(struct ranges *r, uint32_t number)
+{
+	masks_of(r)[number - 1].gone[0] = r->masks_free;
+	r->masks_free = number;
+}
+
+static bool all_gone(const struct range_mask *m)
+{
+	for (unsigned i = 0; i < TIDAL_RANGE_PAGES / 64; i++)
+		if (~m->gone[i])
+			return false;
+	return true;
+}
+
 bool ranges_may_lose(const struct ranges *r, tidal_gfn gfn)
 {
 	uint32_t order;
@@ -151,23 +185,51 @@ bool ranges_may_lose(const struct ranges *r, tidal_gfn gfn)
 
 	if (!find(r, gfn >> TIDAL_RANGE_SHIFT, &e, &order))
 		return true;
-	return mask_of(&e) != 0 || r->masks_used < r->masks_size;
+	return mask_of(&e) != 0 || mask_left(r);
 }
 
 void ranges_lose(struct ranges *r, tidal_gfn gfn)
 {
+	uint64_t range = gfn >> TIDAL_RANGE_SHIFT;
 	uint32_t bit = gfn % TIDAL_RANGE_PAGES, order;
+	struct range_mask *m;
 	struct entry e;
 
-	if (!find(r, gfn >> TIDAL_RANGE_SHIFT, &e, &order))
+	if (!find(r, range, &e, &order))
 		return;
 	ASSERT(e.a & TOUCHED);
 	if (mask_of(&e) == 0) {
-		ASSERT(r->masks_used < r->masks_size);
-		e.a |= (uint64_t)++r->masks_used << KEY_BITS;
+		ASSERT(mask_left(r));
+		mask_take(r, &e, false);
 		table_put(&r->table, &e);
 	}
-	masks_of(r)[mask_of(&e) - 1].gone[bit / 64] |= UINT64_C(1) << (bit % 64);
+	m = &masks_of(r)[mask_of(&e) - 1];
+	m->gone[bit / 64] |= UINT64_C(1) << (bit % 64);
+	if (all_gone(m)) {
+		mask_give(r, mask_of(&e));
+		table_del(&r->table, key_of(range, 0));
+	}
+}
+
+bool ranges_gain(struct ranges *r, tidal_gfn gfn, uint64_t epoch)
+{
+	uint64_t range = gfn >> TIDAL_RANGE_SHIFT;
+	uint32_t bit = gfn % TIDAL_RANGE_PAGES, order;
+	struct entry e;
+
+	if (!find(r, range, &e, &order)) {
+		if (!mask_left(r))
+			return false;
+		e = (struct entry){ .a = key_of(range, 0) | TOUCHED, .b = epoch };
+		mask_take(r, &e, true);
+	}
+	ASSERT(e.a & TOUCHED);
+	if (mask_of(&e))
+		masks_of(r)[mask_of(&e) - 1].gone[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+	if (epoch_newer(epoch, e.b))
+		e.b = epoch;
+	table_put(&r->table, &e);
+	return true;
 }
 
 bool ranges_cut(struct ranges *r, tidal_gfn gfn, uint32_t order, struct extent *out)

@@ -26,7 +26,7 @@ struct range_mask {
 struct ranges {
 	struct table table;
 	rel masks;
-	uint32_t masks_size, masks_used;
+	uint32_t masks_size, masks_used, masks_free; /* ever used; list of those free again */
 	uint32_t of_order[TIDAL_ORDER_MAX + 1]; /* untouched extents of each order */
 	uint32_t orders;			/* bit k: of_order[k] != 0 */
 	uint64_t xor_of[TIDAL_ORDER_MAX + 1];	/* of their first ranges: if there is one, its */
@@ -48,8 +48,12 @@ bool ranges_add(struct ranges *r, const struct extent *e);
 void ranges_touch(struct ranges *r, tidal_gfn gfn);
 /* Can ranges_lose() note one more page of this range? */
 bool ranges_may_lose(const struct ranges *r, tidal_gfn gfn);
-/* The page leaves this node (or enters the page table for good). Its range must be touched. */
+/* The page leaves this node (or enters the page table for good). Its range must be touched; with the
+ * last of its pages it is gone. */
 void ranges_lose(struct ranges *r, tidal_gfn gfn);
+/* A dormant page of this node needs no entry in the page table any more. Needs RANGES_SPLIT entries of
+ * room; false: there is no mask left. Epochs of the range's pages may grow, never shrink. */
+bool ranges_gain(struct ranges *r, tidal_gfn gfn, uint64_t epoch);
 /* Take out the untouched extent around this page: of that order, or as large as there is.
  * Needs RANGES_SPLIT entries of room; false: the range is touched, or not here. */
 bool ranges_cut(struct ranges *r, tidal_gfn gfn, uint32_t order, struct extent *e);

@@ -37,6 +37,7 @@
 	X(LEAVING, "owner; the host is unmapping it for a writer [P, E, D]")                  \
 	X(OFFERED, "owner; asked a peer to take it [P, E, D]")                                \
 	X(PUSHING, "owner; the host is unmapping it, it goes to that peer [P, E, D]")         \
+	X(FOLDING, "owner; the host is unmapping the page of zeroes, its entry goes [D]")      \
 	X(EXPECTED, "promised to take it from a full peer [I, S]")
 
 #define SITUATION_ENUM(name, text) SIT_##name,

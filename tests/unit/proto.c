@@ -69,7 +69,7 @@ static void test_invalidations_where_copies_may_be(void **state)
 		[SIT_PRIMARY] = true, [SIT_EXCLUSIVE] = true, [SIT_DORMANT] = true,
 		[SIT_COLLECT] = true, [SIT_FRAME] = true, [SIT_ZEROING] = true,
 		[SIT_LOWERING] = true, [SIT_LEAVING] = true, [SIT_OFFERED] = true,
-		[SIT_PUSHING] = true,
+		[SIT_PUSHING] = true, [SIT_FOLDING] = true,
 	};
 
 	(void)state;
@@ -83,6 +83,7 @@ static void test_host_is_done_where_it_was_asked(void **state)
 	static const bool asked[SIT_MAX] = {
 		[SIT_ZEROING] = true, [SIT_MAPPING] = true, [SIT_DROPPING] = true,
 		[SIT_LOWERING] = true, [SIT_LEAVING] = true, [SIT_PUSHING] = true,
+		[SIT_FOLDING] = true,
 	};
 
 	(void)state;

@@ -79,6 +79,18 @@ static void step(struct ranges *r, struct model *m, uint64_t *random, uint64_t n
 		m->touched[range] |= m->has[range];
 		break;
 	case 1:
+		if (m->has[range] && !m->touched[range])
+			break;
+		if (m->has[range] && m->here[gfn])
+			break;
+		if (!ranges_gain(r, gfn, 9 + n / 100))
+			break;
+		if (!m->has[range])
+			memset(&m->here[range * TIDAL_RANGE_PAGES], false, TIDAL_RANGE_PAGES);
+		if (!m->has[range] || 9 + n / 100 > m->epoch[range])
+			m->epoch[range] = 9 + n / 100;
+		m->has[range] = m->touched[range] = m->here[gfn] = true;
+		break;
 	case 2:
 		if (!m->has[range] || !m->touched[range] || !ranges_may_lose(r, gfn))
 			break;
@@ -113,6 +125,33 @@ static void test_against_a_bitmap(void **state)
 		test_free(r);
 	}
 	test_free(m);
+}
+
+/* A range of which every page has gone is gone, and its mask serves another one. */
+static void test_nothing_left(void **state)
+{
+	struct ranges *r = open_ranges(4);
+	uint64_t epoch;
+	bool untouched;
+
+	(void)state;
+	for (uint64_t range = 0; range < 20; range++) {
+		tidal_gfn first = range * TIDAL_RANGE_PAGES;
+
+		assert_true(ranges_gain(r, first + 3, 5));
+		assert_true(ranges_gain(r, first + 500, 7));
+		assert_true(ranges_has(r, first + 3, &epoch, &untouched));
+		assert_int_equal(epoch, 7);
+		assert_false(untouched);
+		assert_false(ranges_has(r, first + 4, &epoch, &untouched));
+		ranges_lose(r, first + 500);
+		assert_int_equal(r->table.used, 1);
+		ranges_lose(r, first + 3);
+		assert_int_equal(r->table.used, 0);
+	}
+	for (uint64_t range = 0; range < 6; range++)
+		assert_int_equal(ranges_gain(r, range * TIDAL_RANGE_PAGES, 1), range < 4);
+	test_free(r);
 }
 
 /* Masks run out: ranges_may_lose() says so, and only for ranges that have none yet. */
@@ -192,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_a_bitmap),
+		cmocka_unit_test(test_nothing_left),
 		cmocka_unit_test(test_masks_run_out),
 		cmocka_unit_test(test_a_mask_for_every_range),
 		cmocka_unit_test(test_largest_guest),
