@@ -23,6 +23,8 @@ const struct world worlds[] = {
 	{ "2x1x2 policy", POD(2, 1, 2, .features = SMALL_POLICY), QUICK },
 	{ "3x1x2 warm", POD(3, 1, 2, .features = SMALL_WARM), QUICK },
 	{ "2x1x2 policy home", POD(2, 1, 2, .features = SMALL_POLICY, .home = 1), QUICK },
+	{ "2x1x2 together", POD(2, 1, 2, .features = SMALL_TOGETHER | SMALL_ZERO | SMALL_EVICT),
+	  QUICK },
 	/* one page, two nodes: every pair of features */
 	{ "2x1x2 zero", POD(2, 1, 2, .features = SMALL_ZERO), LONG },
 	{ "2x1x2 evict", POD(2, 1, 2, .features = SMALL_EVICT), LONG },
@@ -30,6 +32,7 @@ const struct world worlds[] = {
 	{ "2x1x2 evict policy", POD(2, 1, 2, .features = SMALL_EVICT | SMALL_POLICY), LONG },
 	{ "2x1x2 zero evict", POD(2, 1, 2, .features = SMALL_ZERO | SMALL_EVICT), LONG },
 	{ "2x1x2 move", POD(2, 1, 2, .features = SMALL_MOVE), LONG },
+	{ "2x1x2 move policy", POD(2, 1, 2, .features = SMALL_MOVE | SMALL_POLICY), LONG },
 	{ "2x1x2 vmm", POD(2, 1, 2, .features = SMALL_VMM), LONG },
 	{ "2x1x2 pin policy", POD(2, 1, 2, .features = SMALL_PIN | SMALL_POLICY), LONG },
 	{ "2x1x2 starve", POD(2, 1, 2, .features = SMALL_STARVE), LONG },
@@ -39,6 +42,8 @@ const struct world worlds[] = {
 	{ "3x1x2 policy home", POD(3, 1, 2, .features = SMALL_POLICY, .home = 2), LONG },
 	{ "3x1x2 zero policy", POD(3, 1, 2, .features = SMALL_ZERO | SMALL_POLICY), LONG },
 	{ "3x1x2 evict policy", POD(3, 1, 2, .features = SMALL_EVICT | SMALL_POLICY), LONG },
+	{ "3x1x2 warm policy", POD(3, 1, 2, .features = SMALL_WARM | SMALL_POLICY), LONG },
+	{ "3x1x2 warm evict", POD(3, 1, 2, .features = SMALL_WARM | SMALL_EVICT), LONG },
 	{ "3x1x3", POD(3, 1, 3, 0), LONG },
 	/* two pages */
 	{ "2x2x2", POD(2, 2, 2, 0), LONG },
