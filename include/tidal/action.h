@@ -98,8 +98,9 @@ enum tidal_report {
 	TIDAL_REPORT_POD_FULL = 2,  /* gfn: no frame anywhere; the guest's stalls wait */
 	TIDAL_REPORT_PAGE_LOST = 3, /* gfn, node: it was on its way to a node that died */
 	TIDAL_REPORT_VCPU_LOST = 4, /* vcpu, node: likewise; or it could not be loaded here */
-	TIDAL_REPORT_BAD_PEER = 5,  /* node, error: it broke the protocol; its message was dropped; or
-				     * its map of the guest does not fit this node */
+	TIDAL_REPORT_BAD_PEER = 5,  /* node, error: it broke the protocol; its message was dropped, and
+				     * with it the page (gfn) or vCPU that it brought, if it did; or its
+				     * map of the guest does not fit this node */
 	TIDAL_REPORT_BAD_STALL = 6, /* vcpu, gfn: outside of guest memory and of all devices */
 	TIDAL_REPORT_HOST_FAILED = 7, /* error: the host could not carry out an action: see below */
 	TIDAL_REPORT_PIN_CONFLICT = 8, /* gfn: two pins make an access impossible */

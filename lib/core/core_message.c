@@ -146,14 +146,23 @@ static int handle(struct engine *e, const struct tidal_ev_message *ev, struct wi
 	return handlers[m->kind](e, ev->from, m, ev, payload);
 }
 
-static void report_bad(struct engine *e, tidal_nodeid from, const char *what)
+/* m NULL: nobody can tell what it was. */
+static void report_bad(struct engine *e, tidal_nodeid from, const struct wire *m)
 {
-	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_BAD_PEER,
-						     .error = TIDAL_EPROTO,
-						     .gfn = TIDAL_GFN_NONE,
-						     .vcpu = TIDAL_VCPU_NONE,
-						     .node = from,
-						     .text = what });
+	struct tidal_act_report r = {
+		.what = TIDAL_REPORT_BAD_PEER,
+		.error = TIDAL_EPROTO,
+		.gfn = TIDAL_GFN_NONE,
+		.vcpu = TIDAL_VCPU_NONE,
+		.node = from,
+		.text = m ? wire_name(m->kind) : "undecodable",
+	};
+
+	if (m && (m->kind == MSG_OWN || m->kind == MSG_GIVE || m->kind == MSG_EXTENT))
+		r.gfn = m->u.find.gfn; /* its owner may have been the message */
+	if (m && m->kind == MSG_VCPU)
+		r.vcpu = m->u.vcpu.vcpu;
+	engine_report(e, &r);
 }
 
 /* Deliver the message in this packet. 0: done with; TIDAL_EAGAIN: let it be repeated. */
@@ -164,12 +173,12 @@ static int deliver(struct engine *e, const struct tidal_ev_message *ev, const st
 	int err;
 
 	if (!wire_decode(&m, in->body, in->len)) {
-		report_bad(e, ev->from, "undecodable");
+		report_bad(e, ev->from, NULL);
 		return 0;
 	}
 	err = handle(e, ev, &m, in->void_payload, payload);
 	if (err == TIDAL_EPROTO) {
-		report_bad(e, ev->from, wire_name(m.kind));
+		report_bad(e, ev->from, &m);
 		return 0;
 	}
 	return err;

@@ -47,6 +47,29 @@ static void check_extent_disbelieved(struct one_core *o, uint64_t first, uint8_t
 							   .order = order } });
 }
 
+/* What a message that is dropped brought is named: it may be lost. Broken in report_bad(): isn't. */
+static void what_was_dropped(void **state)
+{
+	const tidal_gfn gfn = 5;
+	const struct wire page = { .kind = MSG_OWN, .u.own = { .gfn = gfn, .epoch = 1, .id = 77 } };
+	const struct wire vcpu = { .kind = MSG_VCPU, .u.vcpu = { .epoch = 9, .vcpu = 2 } };
+	const struct wire nothing = { .kind = MSG_REFUSE, .u.refuse = { .gfn = gfn, .id = 77 } };
+	struct one_core o;
+
+	(void)state;
+	open_asking(&o, &gfn, 1);
+	check_disbelieved(&o, &page);
+	assert_int_equal(o.last_report.gfn, gfn);
+	assert_int_equal(o.last_report.vcpu, TIDAL_VCPU_NONE);
+	one_say(&o, &vcpu);
+	assert_int_equal(o.reports[TIDAL_REPORT_BAD_PEER], 2);
+	assert_int_equal(o.last_report.gfn, TIDAL_GFN_NONE);
+	assert_int_equal(o.last_report.vcpu, 2);
+	check_disbelieved(&o, &nothing);
+	assert_int_equal(o.last_report.gfn, TIDAL_GFN_NONE);
+	one_close(&o);
+}
+
 /*
  * Page 5 of the second range is asked for; what comes is not aligned, doesn't hold it, reaches
  * beyond the guest's memory, or is larger than any that is granted. Broken in
@@ -241,6 +264,7 @@ static void told_map_that_does_not_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_dropped),
 		cmocka_unit_test(extent_that_can_not_be),
 		cmocka_unit_test(extent_that_is_too_large),
 		cmocka_unit_test(grant_with_copies_nowhere),

@@ -34,6 +34,7 @@ struct one_core {
 	struct wire last[MSG_MAX]; /* the latest */
 	tidal_nodeid last_to[MSG_MAX];
 	uint32_t reports[16]; /* by enum tidal_report */
+	struct tidal_act_report last_report;
 	bool silent;	  /* the peer doesn't hear them */
 	struct link *peer;
 	void *peer_mem;
@@ -158,6 +159,7 @@ static inline void one_act(struct one_core *o, const struct tidal_action *a)
 		break;
 	case TIDAL_ACT_REPORT:
 		o->reports[a->u.report.what % 16]++;
+		o->last_report = a->u.report;
 		break;
 	default:
 		break;
