@@ -86,6 +86,7 @@ static void answer_wrongly(struct pod *p, struct pod_node *n)
 	ev.u.done.status = b & 64 ? TIDAL_EIO : 0;
 	ev.u.done.zero = b / 32 & 1;
 	ev.u.done.payload_len = b;
+	pod_pull(p, n); /* a question that was not heard yet may be answered, if wrongly */
 	if (pod_pending(n, ev.u.done.token) == POD_PENDING)
 		push(p, n, &ev);
 }
