@@ -112,7 +112,8 @@ static uint64_t of_table(const struct digest *d, const struct table *t, uint64_t
 
 	for (uint32_t i = 0; i < t->size; i++)
 		if (table_at(t, i, &e))
-			sum += fold(fold(h, e.a), relative(d, pages ? gfn_of(&e) : TIDAL_GFN_NONE, e.b));
+			sum += fold(fold(h, e.a),
+				    relative(d, pages ? gfn_of(&e) : TIDAL_GFN_NONE, e.b));
 	return sum;
 }
 

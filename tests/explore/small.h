@@ -56,7 +56,7 @@ struct small_config {
 	unsigned flight; /* with so many things under way nothing new is begun; 0: no such limit */
 	unsigned home;	 /* of the first page; it starts at node 0 */
 	bool link;	 /* of the cores' own; else the wire is exactly-once */
-	bool patient;	 /* and nothing is sent again while anything is on the wire between the two */
+	bool patient;	 /* and nothing is sent again while the wire between the two has anything */
 	unsigned losses, repeats; /* the wire loses or repeats a message so often */
 	enum small_fault fault;
 };

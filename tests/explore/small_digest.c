@@ -115,7 +115,8 @@ static uint64_t of_vcpu_state(struct view *v, const struct wire_vcpu *w)
 
 	if (v->s->config.features & SMALL_NO_RETIRE && w->stalls)
 		h = fold(fold(h, w->gfn), w->gfn_before);
-	return fold(h, w->vcpu | (uint64_t)w->resume << 16 | (uint64_t)w->flags << 24 | stalls << 32);
+	return fold(h, w->vcpu | (uint64_t)w->resume << 16 | (uint64_t)w->flags << 24 |
+			       stalls << 32);
 }
 
 /* Answers to a request. */

@@ -26,7 +26,8 @@ void small_print_step(const void *small, const struct step *step)
 	static const char *const names[] = {
 		"deliver", "takes effect:", "fails:", "lose", "twice:", "accesses", "skips",
 		"stops", "timer rings on", "link timer on", "tick on", "late tick on",
-		"move command on", "evict command on", "VMM thread touches on", "pin on", "unpin on",
+		"move command on", "evict command on", "VMM thread touches on", "pin on",
+		"unpin on",
 	};
 	static const char *const access[] = { "read", "write", "exec", "zero" };
 	const struct small *s = small;

@@ -377,7 +377,8 @@ static void take_old_news(struct small *s)
 		if (t->kind != THING_MESSAGE)
 			continue;
 		if (s->config.link)
-			idle = link_packet_is_idle(small_link(s, t->node), t->from, t->bytes, t->len);
+			idle = link_packet_is_idle(small_link(s, t->node), t->from, t->bytes,
+						   t->len);
 		else
 			idle = is_old_news(s, t);
 		if (idle)

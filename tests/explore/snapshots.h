@@ -12,7 +12,7 @@ struct snapshots *snapshots_open(const struct memory *m);
 /* false: something that was said to be constant has changed. */
 bool snapshots_close(struct snapshots *x);
 
-/* Keep the present state, which may not change before it is left; adds what that takes to *bytes. */
+/* Keep the present state; until it is left it may not change. Adds what that takes to *bytes. */
 void *snapshot_take(struct snapshots *x, size_t *bytes);
 /* Go back to it, or to the first. */
 void snapshot_restore(struct snapshots *x, const void *snapshot);

@@ -36,7 +36,7 @@ struct space {
 	uint32_t *edge; /* to which state */
 	uint32_t edges, edges_room;
 	uint32_t expanded;
-	unsigned depth; /* how many steps away the last states found are */
+	unsigned depth; /* of the states that are being expanded: steps from the first */
 	size_t snapshot_bytes, most_bytes;
 	const char *found; /* what is wrong; NULL: nothing */
 	uint32_t at;	   /* in this state, or after this step from it */

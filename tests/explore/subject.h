@@ -46,7 +46,7 @@ struct subject_ops {
 	const char *(*trouble)(const void *);
 	/* Nothing is under way and nobody waits. */
 	bool (*is_quiet)(const void *);
-	/* The next step of a fair way towards a quiet state, on which nothing new begins; or false. */
+	/* The next step of a fair way to a quiet state, on which nothing new begins; or false. */
 	bool (*drain)(const void *, struct step *step);
 	/* For people. */
 	void (*print_step)(const void *, const struct step *step);
