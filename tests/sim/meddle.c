@@ -60,6 +60,8 @@ static void wake(struct run *r, tidal_vcpuid v, uint64_t step)
 		if (world_push(r->w, n, &ev) == 0)
 			return;
 	}
+	if (r->restarted)
+		return; /* it may be lost */
 	/* it is running still, or on its way: look again until it has gone on */
 	meddle_end_at(r, r->w->now + 5000, &(struct choice){ .kind = CHOICE_WAKE, .a = v,
 							     .at = step });

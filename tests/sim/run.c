@@ -54,7 +54,8 @@ static void pushed(struct world *w, unsigned node, const struct tidal_event *ev,
 		tell_event(r, node, ev, err);
 	if (err == 0 || ev->kind == TIDAL_EV_MESSAGE)
 		watch_push(r, node, ev);
-	if (r->out->events % r->s.sweep == 0)
+	/* a message that can't be taken now still has its frame in hand */
+	if (r->out->events % r->s.sweep == 0 && err == 0)
 		watch_sweep(r);
 }
 
