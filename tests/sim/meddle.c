@@ -257,6 +257,9 @@ static void lose_vcpus(struct run *r, unsigned node)
 {
 	for (unsigned v = 0; v < r->s.vcpus; v++) {
 		const struct vcpu_model *m = &r->w->host[node].vcpu[v];
+		/* then its acknowledgement may be on the wire: nobody is told of what was there */
+		bool arrived = vcpus_at(&r->w->host[node].core->vcpus, (tidal_vcpuid)v)->state !=
+			       TIDAL_VCPU_AWAY;
 
 		if (m->here && !m->finished)
 			r->lost |= UINT64_C(1) << v;
@@ -267,7 +270,8 @@ static void lose_vcpus(struct run *r, unsigned node)
 			if (n == node)
 				r->to_report &= ~(vcpu->state == TIDAL_VCPU_FROZEN ?
 							  UINT64_C(1) << v : 0);
-			else if (vcpu->state == TIDAL_VCPU_FROZEN && vcpu->node == node)
+			else if (vcpu->state == TIDAL_VCPU_FROZEN && vcpu->node == node &&
+				 !arrived)
 				r->to_report |= UINT64_C(1) << v;
 		}
 	}
@@ -277,15 +281,22 @@ static void lose_vcpus(struct run *r, unsigned node)
 static void restart(struct run *r, const struct choice *c)
 {
 	struct tidal_event ev = { .kind = TIDAL_EV_PEER_DOWN };
+	bool booted = r->w->host[c->a].core->guest.known;
+	uint64_t initial = 0; /* vCPUs that never ran: the embedder still has their states */
 
 	if (c->a == 0)
 		return; /* the master can't be lost */
+	for (unsigned v = 0; !booted && v < r->s.vcpus; v++)
+		initial |= (uint64_t)r->w->host[c->a].vcpu[v].here << v;
 	lose_vcpus(r, c->a);
+	r->lost &= ~initial;
 	for (unsigned i = 0; i < RUN_VMM; i++)
 		if (r->vmm[i].node == c->a)
 			r->vmm[i].state = VMM_FREE;
 	r->restarted = r->out->events + 1;
 	world_restart(r->w, c->a);
+	for (unsigned v = 0; v < r->s.vcpus; v++)
+		r->w->host[c->a].vcpu[v].here = initial >> v & 1;
 	ev.u.peer.node = c->a;
 	for (unsigned n = 0; c->x % 2 && n < r->s.nodes; n++)
 		if (n != c->a && world_push(r->w, n, &ev) == TIDAL_EINVAL)

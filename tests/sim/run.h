@@ -13,7 +13,7 @@
 
 struct outcome {
 	char violation[256]; /* empty: none */
-	bool full;	     /* stuck because the pod is full, and says so */
+	bool full;	     /* stuck because the pod or a table is full, and says so */
 	unsigned lost;	     /* pages and vCPUs that were lost to restarts, and reported */
 	uint64_t events;     /* pushed */
 	uint64_t checks;     /* pages looked at */

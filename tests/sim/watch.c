@@ -436,7 +436,9 @@ bool watch_full(const struct run *r)
 {
 	tidal_time longest = 0;
 
-	if (!setting_overfull(&r->s) || world_reports(r->w, TIDAL_REPORT_POD_FULL) == 0)
+	/* a table of ranges that is too small can end it, too, and is reported likewise */
+	if ((!setting_overfull(&r->s) || world_reports(r->w, TIDAL_REPORT_POD_FULL) == 0) &&
+	    (!r->s.ranges || world_reports(r->w, TIDAL_REPORT_SPACE) == 0))
 		return false;
 	for (unsigned v = 0; v < r->s.vcpus; v++)
 		if (r->w->now - r->watch.since[v] > longest)
