@@ -8,8 +8,11 @@
 #include "node/eventlog.h"
 #include "node/eventlog_event.h"
 
-/* Without names of policies, which the writer takes from the policy itself. */
-static void rewrite(const struct eventlog_record *r)
+#define EVENT_AT 29 /* in a record with its length: its kind, time, actions and result are before */
+
+/* The same bytes as those that it was read from; but a command has the names of policies in it,
+ * which the writer takes from the policy itself. */
+static void rewrite(const struct eventlog_record *r, const uint8_t *bytes, size_t len)
 {
 	uint8_t first[EVENTLOG_RECORD_MAX], second[EVENTLOG_RECORD_MAX];
 	struct out one = out_init(first, sizeof(first)), two = out_init(second, sizeof(second));
@@ -20,6 +23,8 @@ static void rewrite(const struct eventlog_record *r)
 		return;
 	eventlog_encode_event(&one, &r->event);
 	MUST(!one.bad);
+	if (r->event.kind != TIDAL_EV_COMMAND)
+		MUST(one.len == len && memcmp(first, bytes, len) == 0);
 	in = in_init(first, one.len);
 	eventlog_decode_event(&in, &again);
 	MUST(!in.bad && in.left == 0);
@@ -32,6 +37,7 @@ static void read_all(const uint8_t *log, size_t len)
 	struct eventlog_setup setup;
 	struct eventlog_reader reader;
 	struct eventlog_record record;
+	const uint8_t *from;
 	int got = eventlog_open(&reader, log, len, &setup);
 
 	MUST(got == 0 || reader.why);
@@ -39,11 +45,12 @@ static void read_all(const uint8_t *log, size_t len)
 		return;
 	MUST(memchr(setup.policy, 0, sizeof(setup.policy)));
 	MUST(setup.topology.count <= TIDAL_TOPO_MAX);
-	while ((got = eventlog_next(&reader, &record)) > 0) {
+	while (from = reader.at, (got = eventlog_next(&reader, &record)) > 0) {
 		MUST(record.kind == EVENTLOG_EVENT || record.kind == EVENTLOG_END);
 		MUST(memchr(record.policy, 0, sizeof(record.policy)));
 		if (record.kind == EVENTLOG_EVENT)
-			rewrite(&record);
+			rewrite(&record, from + EVENT_AT,
+				(size_t)(reader.at - from) - EVENT_AT - 4);
 	}
 	MUST(got == 0 ? reader.left == 0 : reader.why != NULL);
 }
