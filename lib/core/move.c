@@ -143,8 +143,9 @@ int move_on_answer(struct engine *e, tidal_nodeid from, const struct wire_move_a
 	if (m->vcpu >= e->guest->vcpus)
 		return TIDAL_EPROTO;
 	vcpu = vcpus_at(e->vcpus, m->vcpu);
-	if (vcpu->dest != from || vcpu->go || vcpu->epoch != m->epoch || !vcpu_is_here(vcpu))
-		return TIDAL_EPROTO;
+	if (vcpu->dest != from || vcpu->go || vcpu->epoch != m->epoch || !vcpu_is_here(vcpu) ||
+	    vcpu->state == TIDAL_VCPU_SAVING || vcpu->state == TIDAL_VCPU_FROZEN)
+		return TIDAL_EPROTO; /* not asked, or on its way already */
 	if (!m->yes) {
 		vcpu->dest = TIDAL_NODE_NONE;
 		if (sched_take(e->sched, SCHED_WAIT_MOVE, m->vcpu) != TIDAL_VCPU_NONE)
