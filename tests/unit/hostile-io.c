@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* hostile-io: what a peer can't do with messages about device accesses, and a host with answers. */
+/* hostile-io: what a peer can't do with messages about device accesses and moves, and a host with
+ * answers. */
 #include "one-core.h"
 
 #include "core/proto.h"
@@ -130,6 +131,45 @@ static void access_of_odd_size(void **state)
 	one_close(&o);
 }
 
+static void answer_move(struct one_core *o, uint8_t yes)
+{
+	const struct wire m = { .kind = MSG_MOVE_ANSWER, .u.move_answer = { .vcpu = 3, .yes = yes } };
+	uint8_t body[LINK_BODY_MAX];
+	struct one_packet p;
+	struct tidal_event ev;
+
+	assert_true(one_packet(o, LINK_REPLY, body, wire_encode(&m, body), &p));
+	ev = one_message(&p);
+	assert_int_equal(one_push(o, &ev), 0);
+	one_pull(o);
+}
+
+/* Yes, and then no, while the vCPU is being saved: it went nowhere, and its node trapped.
+ * (Found by tests/fuzz/core.) */
+static void move_answered_twice(void **state)
+{
+	struct tidal_event ev = one_command(TIDAL_CMD_MOVE_VCPU, 0);
+	struct tidal_vcpu_info info;
+	struct one_core o;
+
+	(void)state;
+	one_open(&o, 0);
+	one_run(&o);
+	ev.u.command.vcpu = 3;
+	ev.u.command.node = 1;
+	assert_int_equal(one_push(&o, &ev), 0);
+	one_pull(&o);
+	answer_move(&o, 1);
+	assert_int_equal(tidal_core_vcpu(o.core, 3, &info), 0);
+	assert_int_equal(info.state, TIDAL_VCPU_SAVING);
+	answer_move(&o, 0);
+	one_settle(&o);
+	assert_int_equal(tidal_core_vcpu(o.core, 3, &info), 0);
+	assert_int_equal(info.node, 1);
+	one_check(&o);
+	one_close(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +178,7 @@ int main(void)
 		cmocka_unit_test(answer_of_the_host_to_nothing),
 		cmocka_unit_test(answer_of_the_host_for_a_peer),
 		cmocka_unit_test(access_of_odd_size),
+		cmocka_unit_test(move_answered_twice),
 	};
 
 	return cmocka_run_group_tests_name("hostile-io", tests, NULL, NULL);
