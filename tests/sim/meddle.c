@@ -256,13 +256,10 @@ void meddle_completed(struct run *r, unsigned node, uint32_t requester, tidal_gf
 static void lose_vcpus(struct run *r, unsigned node)
 {
 	for (unsigned v = 0; v < r->s.vcpus; v++) {
-		const struct vcpu_model *m = &r->w->host[node].vcpu[v];
 		/* then its acknowledgement may be on the wire: nobody is told of what was there */
-		bool arrived = vcpus_at(&r->w->host[node].core->vcpus, (tidal_vcpuid)v)->state !=
-			       TIDAL_VCPU_AWAY;
+		unsigned state = vcpus_at(&r->w->host[node].core->vcpus, (tidal_vcpuid)v)->state;
+		bool arrived = state != TIDAL_VCPU_AWAY;
 
-		if (m->here && !m->finished)
-			r->lost |= UINT64_C(1) << v;
 		for (unsigned n = 0; n < r->s.nodes; n++) {
 			const struct tidal_core *core = r->w->host[n].core;
 			const struct vcpu *vcpu = vcpus_at(&core->vcpus, (tidal_vcpuid)v);
@@ -289,7 +286,6 @@ static void restart(struct run *r, const struct choice *c)
 	for (unsigned v = 0; !booted && v < r->s.vcpus; v++)
 		initial |= (uint64_t)r->w->host[c->a].vcpu[v].here << v;
 	lose_vcpus(r, c->a);
-	r->lost &= ~initial;
 	for (unsigned i = 0; i < RUN_VMM; i++)
 		if (r->vmm[i].node == c->a)
 			r->vmm[i].state = VMM_FREE;

@@ -64,7 +64,7 @@ struct run {
 	struct vmm_access vmm[RUN_VMM];
 	/* Nodes were restarted: what they had is lost, and who needs it waits in vain. */
 	uint64_t restarted; /* events by then, + 1; 0: none was */
-	uint64_t lost, to_report, reported; /* sets of vCPUs */
+	uint64_t to_report, reported; /* sets of vCPUs */
 	bool calm; /* everything is over: let it come to rest */
 	unsigned planted; /* packets that a planted fault might have met */
 	tidal_time disturbed; /* when the last thing ended that may keep anybody waiting */
