@@ -135,6 +135,8 @@ void pod_open(struct pod *pod, const struct pod_config *config)
 	pod->vmap.device[0] = (struct tidal_vmap_device){
 		.base = TIDAL_FAKE_DEVICES, .bytes = TIDAL_FAKE_DEVICES_BYTES, .node = 0,
 	};
+	if (config->place)
+		config->place(&pod->vmap);
 	for (unsigned i = 0; i < config->nodes; i++)
 		open_node(pod, i, config);
 }

@@ -49,6 +49,7 @@ struct pod_config {
 	uint32_t loss_ppm, dup_ppm, reorder;
 	const struct tidal_policy_ops *policy;
 	unsigned record; /* keep event logs */
+	void (*place)(struct tidal_vmap *map); /* else all begins at node 0 */
 };
 
 void pod_open(struct pod *pod, const struct pod_config *config);
