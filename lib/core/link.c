@@ -239,7 +239,7 @@ static bool fire(struct link *l, tidal_time now)
 
 	if (l->timer_count == 0 || timer_at(l, 1)->at > now)
 		return false;
-	id = timer_at(l, 1)->peer;
+	id = (tidal_nodeid)timer_at(l, 1)->peer;
 	p = peer_at(l, id);
 	if (p->ack_at && p->ack_at <= now) {
 		p->ack_at = 0;

@@ -72,7 +72,7 @@ struct peer {
 
 struct timer {
 	tidal_time at;
-	tidal_nodeid peer;
+	uint64_t peer; /* as wide as that: padding would be copied from the stack */
 };
 
 struct link {

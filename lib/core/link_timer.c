@@ -15,7 +15,7 @@ tidal_time link_timer_of(const struct peer *p)
 static void put(struct link *l, unsigned place, struct timer t)
 {
 	*timer_at(l, place) = t;
-	peer_at(l, t.peer)->timer = (uint16_t)place;
+	peer_at(l, (tidal_nodeid)t.peer)->timer = (uint16_t)place;
 }
 
 /* Move *t* from *place*, which is free, towards the root as far as it belongs. */
