@@ -14,6 +14,8 @@ AS_IF([test $have_cmocka = yes], [tidal_unit=yes],
 	[tidal_unit="no: skipped (Debian: libcmocka-dev)"])
 AS_IF([test "$FUZZ_CC" = no], [tidal_fuzz="none (Debian: clang); the corpora are replayed without it"],
 	[tidal_fuzz=$FUZZ_CC])
+AS_IF([test "$GCOVR" = no], [tidal_coverage="none (Debian: gcovr)"], [tidal_coverage=$GCOVR])
+AS_IF([test "$PYTHON3" = no], [tidal_mutation="none (Debian: python3)"], [tidal_mutation=$PYTHON3])
 AC_MSG_NOTICE([
 
   libtidal $PACKAGE_VERSION
@@ -35,6 +37,8 @@ AC_MSG_NOTICE([
     unit tests          $tidal_unit
     guest compiler      $tidal_guests
     fuzzer compiler     $tidal_fuzz
+    coverage            $tidal_coverage
+    mutation            $tidal_mutation
     C++ header test     $CXX
 ])
 ])
