@@ -6,7 +6,7 @@ cd "${top_srcdir:?}" || exit 99
 
 files=$(find include lib examples tests bench tools pkgconfig m4 man .ci \
 	\( -name '*.[chS]' -o -name '*.sh' -o -name '*.ld' -o -name '*.inc' -o -name '*.pc.in' \
-	-o -name '*.[13]' -o -path m4/tidal.m4 -o -path m4/guest.m4 -o -path m4/summary.m4 \
+	-o -name '*.[13]' -o -name '*.py' -o -path m4/tidal.m4 -o -path m4/guest.m4 -o -path m4/summary.m4 \
 	-o -path .ci/run \) ! -path '*/.deps/*' | LC_ALL=C sort)
 files="$files Makefile.am configure.ac libtidal.map quickstart"
 [ -n "$files" ] || exit 99

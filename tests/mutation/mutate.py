@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""mutate.py - mutants of the core, each built alone and run against the tests. `make mutation`.
+
+A mutant that does not compile, or compiles to the very same code, is not counted. One that lets
+every test pass survives; tests/mutation/equivalent names those that can't be told from the
+original. Exit status: 0 unless something could not be run (99).
+"""
+import argparse
+import concurrent.futures
+import os
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import mutants
+
+CPU_SECONDS = 10  # for all tests of a mutant
+SLACK = 12  # the machine may be so much slower than its processor time says
+ADDRESS_SPACE = 4_000_000  # KiB
+
+
+class Test:
+    def __init__(self, name, objects, libraries, arguments):
+        self.name, self.arguments = name, shlex.split(arguments)
+        self.objects, self.libraries = objects.split(), libraries.split()
+        self.seconds = 0.0
+
+    def program(self):
+        return os.path.abspath(self.name)
+
+
+class Plan:
+    """What make tells: how to compile and link, and the tests."""
+
+    def __init__(self, path):
+        self.tests = []
+        self.sanitized = False
+        with open(path) as lines:
+            for line in lines:
+                key, *rest = line.rstrip("\n").split("\t")
+                if key == "test":
+                    self.tests.append(Test(*rest))
+                elif key == "compile":
+                    self.compile = shlex.split(rest[0])
+                elif key == "link":
+                    self.link = shlex.split(rest[0])
+                    self.sanitized = "-fsanitize" in rest[0]
+
+
+def run(command, seconds, folder, plan):
+    """The exit status ("timeout" as well) and the processor time of a test in a folder."""
+    limits = "ulimit -c 0; ulimit -t %d; " % max(1, round(seconds + 0.5))
+    if not plan.sanitized:
+        limits += "ulimit -v %d; " % ADDRESS_SPACE
+    child = subprocess.Popen(["sh", "-c", limits + 'exec "$@"', "sh"] + command, cwd=folder,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, start_new_session=True)
+    timer = threading.Timer(SLACK * seconds, os.killpg, (child.pid, signal.SIGKILL))
+    timer.start()
+    _, status, usage = os.wait4(child.pid, 0)
+    timer.cancel()
+    child.returncode = code = os.waitstatus_to_exitcode(status)
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        code = "timeout"
+    return code, usage.ru_utime + usage.ru_stime
+
+
+def compiled(plan, source, text, folder):
+    """The object's path, or None. It keeps its name: that is part of an object."""
+    path = os.path.join(folder, os.path.basename(source))
+    with open(path, "w") as f:
+        f.write(text)
+    made = path[:-2] + ".o"
+    command = plan.compile + ["-I" + os.path.dirname(source), "-o", made, os.path.basename(path)]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
+    return made if done.returncode == 0 else None
+
+
+def content(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+class Mutant:
+    def __init__(self, source, text, change):
+        self.source = source
+        self.kind, self.begin, self.end, self.new = change
+        self.text = text[:self.begin] + self.new + text[self.end:]
+        self.line = text.count("\n", 0, self.begin) + 1
+        self.before = mutants.lines_of(text, self.begin, self.end)
+        self.after = mutants.lines_of(self.text, self.begin, self.begin + len(self.new))
+        self.context = text[:text.rfind("\n", 0, self.begin) + 1].rstrip().rpartition("\n")[2].strip()
+        self.result = None
+
+    def name(self):
+        return "lib/core/" + os.path.basename(self.source)
+
+    def key(self):
+        return self.name(), self.context, self.before, self.after
+
+    def describe(self):
+        return "%s:%d: %s\n\t@ %s\n\t- %s\n\t+ %s\n" % (
+            self.name(), self.line, self.kind, self.context, self.before, self.after)
+
+
+def all_mutants(sources):
+    found = []
+    for source in sorted(sources):
+        with open(source) as f:
+            text = f.read()
+        found += [Mutant(source, text, change) for change in mutants.mutants_of(text)]
+    return found
+
+
+def read_equivalent(path):
+    """Blocks of a file's name, "@ line before it", "- original", "+ mutated", and the reason."""
+    known, name, block = {}, None, {}
+    with open(path) as lines:
+        for line in map(str.strip, lines):
+            if line.startswith("lib/core/"):
+                name, block = line.split(":")[0], {}
+            elif line[:1] in ("@", "-", "+"):
+                block[line[0]] = line[2:]
+            elif line and name and len(block) == 3:
+                known.setdefault((name, block["@"], block["-"], block["+"]), line)
+    return known
+
+
+def concerning(tests, source):
+    """The tests in order: those named after the file first, then the quick ones first."""
+    stem = os.path.basename(source)[:-2].replace("_", "-")
+    parts = {stem, stem.split("-")[0]}
+
+    def place(test):
+        return (os.path.basename(test.name).replace("_", "-") not in parts, test.seconds)
+    return sorted(tests, key=place)
+
+
+def verdict(plan, tests, mutant, originals):
+    """"build", "same", "survived", or the test that killed it."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = compiled(plan, mutant.source, mutant.text, folder)
+        if not made:
+            return "build"
+        if content(made) == originals[mutant.source]:
+            return "same"
+        left = CPU_SECONDS
+        program = os.path.join(folder, "program")
+        for test in concerning(tests, mutant.source):
+            subprocess.run(plan.link + ["-o", program] + test.objects + [made] + test.libraries,
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            code, used = run([program] + test.arguments, left, folder, plan)
+            left -= used
+            if code != 0 or left <= 0:
+                how = "timeout" if left <= 0 or code == "timeout" else code
+                return "%s (%s)" % (test.name, how)
+    return "survived"
+
+
+def measure(plan):
+    """The tests that pass without a mutant, with their times."""
+    passing = []
+    for test in plan.tests:
+        with tempfile.TemporaryDirectory() as folder:
+            code, test.seconds = run([test.program()] + test.arguments, CPU_SECONDS, folder, plan)
+        if code == 0:
+            passing.append(test)
+        else:
+            print("without a mutant %s ends with %s: left out" % (test.name, code))
+    total = sum(test.seconds for test in passing)
+    print("%d tests, %.1f s of processor time without a mutant" % (len(passing), total))
+    if not passing or total > CPU_SECONDS * 0.6:
+        sys.exit("these tests can't judge mutants in %d s" % CPU_SECONDS)
+    return passing
+
+
+def judged(plan, tests, order, wanted, jobs):
+    """Mutants in the order of the sample, until so many of them count."""
+    originals = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for source in sorted({m.source for m in order}):
+            with open(source) as f:
+                originals[source] = content(compiled(plan, source, f.read(), folder))
+    counted = at = 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        while counted < wanted and at < len(order):
+            batch = order[at:at + max(1, min(4 * jobs, wanted - counted))]
+            at += len(batch)
+            results = pool.map(lambda m: verdict(plan, tests, m, originals), batch)
+            for mutant, mutant.result in zip(batch, results):
+                counted += mutant.result not in ("build", "same")
+                yield mutant
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    for name, kind, default in (("--plan", str, None), ("--equivalent", str, None),
+                                ("--log", str, "mutation.log"), ("--commit", str, "unknown"),
+                                ("--count", int, 1000), ("--seed", int, 1),
+                                ("--jobs", int, os.cpu_count())):
+        arguments.add_argument(name, type=kind, default=default)
+    arguments.add_argument("--verbose", action="store_true", help="tell of every mutant")
+    arguments.add_argument("sources", nargs="+")
+    options = arguments.parse_args()
+
+    begun = time.time()
+    plan = Plan(options.plan)
+    tests = measure(plan)
+    known = read_equivalent(options.equivalent)
+    order = all_mutants(options.sources)
+    print("%d mutants in %d files" % (len(order), len(options.sources)))
+    random.Random(options.seed).shuffle(order)
+    count = dict.fromkeys(("build", "same", "killed", "timeout", "equivalent", "survived"), 0)
+    survivors = []
+    for mutant in judged(plan, tests, order, options.count, options.jobs):
+        result = mutant.result
+        if result not in count:
+            count["timeout"] += "timeout" in result
+            result = "killed"
+        elif result == "survived" and mutant.key() in known:
+            result = "equivalent"
+        count[result] += 1
+        if result == "survived":
+            survivors.append(mutant)
+        if options.verbose or result == "survived":
+            print("%s: %s" % (mutant.result, mutant.describe()), end="", flush=True)
+
+    judged_ones = count["killed"] + count["survived"]
+    summary = ("%s commit %s seed %d: %d of %d mutants killed (%.1f %%; %d by time), %d survived, "
+               "%d equivalent; %d did not compile, %d the same code; %d s" % (
+                   time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), options.commit,
+                   options.seed, count["killed"], judged_ones,
+                   100 * count["killed"] / max(1, judged_ones), count["timeout"],
+                   count["survived"], count["equivalent"], count["build"], count["same"],
+                   time.time() - begun))
+    print(summary)
+    with open(options.log, "a") as log:
+        log.write(summary + "\n" + "".join(m.describe() for m in survivors))
+
+
+if __name__ == "__main__":
+    main()
