@@ -45,8 +45,7 @@ enum tidal_prot { TIDAL_PROT_R = 1, TIDAL_PROT_RW = 3 }; /* R includes execute *
 /*
  * Pages gfn + i for every bit i of mask. MAP: frame + (number of bits of mask
  * below i), or TIDAL_FRAME_ZERO for all. UNMAP, PROTECT: test = 1 asks whether the page
- * is all zeroes *after* the change took effect (mask has one bit then). It may be asked of
- * TIDAL_FRAME_ZERO, too, when an action that failed is repeated: that is zero, of course.
+ * is all zeroes *after* the change took effect (mask has one bit then); never of TIDAL_FRAME_ZERO.
  */
 struct tidal_act_pages {
 	uint64_t token;

@@ -31,9 +31,9 @@ enum tidal_param_flags {
  * as are to be under way: a page that goes to another node is one until it is acknowledged.
  *
  * ranges: one for each aligned 2 MiB of dormant memory here in which a page was ever used or given
- * away; they are not taken back. The default, one per frame and 1024 besides, is enough unless the
- * guest uses very sparse memory, and ever other memory; the guest's pages / 512 are enough for any
- * guest. When they run out, memory that was not used before can't be used here any more:
+ * away; taken back when all of its pages have gone. The default, one per frame and 1024 besides, is enough unless the
+ * guest uses very sparse memory, and ever other memory; the guest's pages / 512 and `landing` besides
+ * are enough for any guest. When they run out, memory that was not used before can't be used here any more:
  * TIDAL_REPORT_SPACE.
  *
  * homes: one for each page that ever moved by itself (not with a whole range), of the ranges that

@@ -197,7 +197,7 @@ CELL(on_copy)
 	struct transit *t = o->t;
 	struct page *page = &o->page;
 
-	if (!answers(o, c->id))
+	if (!answers(o, c->id) || page_is_owned(&o->page))
 		return TIDAL_EPROTO;
 	if (!(c->flags & WIRE_IS_ZERO) && o->payload == TIDAL_FRAME_NONE)
 		return TIDAL_EPROTO;
@@ -254,7 +254,7 @@ static bool own_is_sound(const struct engine *e, const struct occasion *o,
 {
 	bool has_copy = o->page.state == TIDAL_PAGE_SECONDARY;
 
-	if (!answers(o, g->id) || !copies_sound(g->copies, e->nodes))
+	if (!answers(o, g->id) || !copies_sound(g->copies, e->nodes) || page_is_owned(&o->page))
 		return false;
 	if (g->flags & WIRE_NO_DATA) /* a copy of a page of zeroes has no frame to write to */
 		return has_copy && o->page.frame != TIDAL_FRAME_NONE;
@@ -317,14 +317,16 @@ static void tell_homes(struct engine *e, const struct extent *x)
 	engine_multicast(e, &homes, &m);
 }
 
-/* Aligned, around the page, inside of guest memory (the last range of which may be partial)? */
+/* Aligned, around the page, inside of guest memory (the last range of which may be partial), and
+ * nothing of it here already? */
 static bool extent_is_sound(const struct engine *e, tidal_gfn gfn, const struct extent *x)
 {
 	uint64_t range = gfn >> TIDAL_RANGE_SHIFT;
 
 	return x->order <= EXTENT_ORDER_MAX && x->first >> x->order << x->order == x->first &&
 	       x->first >> x->order == range >> x->order &&
-	       (x->first + (UINT64_C(1) << x->order) - 1) << TIDAL_RANGE_SHIFT < e->guest->pages;
+	       (x->first + (UINT64_C(1) << x->order) - 1) << TIDAL_RANGE_SHIFT < e->guest->pages &&
+	       !ranges_overlap(e->ranges, x);
 }
 
 CELL(on_extent)
@@ -378,6 +380,18 @@ static void refuse_all(struct engine *e, struct transit *t)
 		proto_refuse(e, &r, REFUSE_AGAIN);
 }
 
+/* It may have been another instruction for which the vCPU came; if it still waits here. */
+static void unbind(struct engine *e, const struct transit *t)
+{
+	struct vcpu *v;
+
+	if (t->vcpu == TIDAL_VCPU_NONE)
+		return;
+	v = vcpus_at(e->vcpus, t->vcpu);
+	if (v->state == TIDAL_VCPU_STALLED && v->gfn == t->gfn)
+		v->pin_bound = false;
+}
+
 CELL(on_refuse)
 {
 	const struct wire_refuse *r = &o->m->u.refuse;
@@ -397,9 +411,8 @@ CELL(on_refuse)
 	}
 	if (r->reason == REFUSE_CONFLICT) {
 		report_conflict(e, o);
-		/* it may have been another instruction for which it came */
 		if (!(e->params->flags & TIDAL_PARAM_RETIRE_EVENTS))
-			vcpus_at(e->vcpus, t->vcpu)->pin_bound = false;
+			unbind(e, t);
 	}
 	e->stats->retries++;
 	back_off(e, t);

@@ -100,7 +100,7 @@ static bool better_elsewhere(const struct engine *e, const struct transit *t,
 	if (frames_may_convert(e->frames))
 		return false;
 	while ((r = transit_look(e->transits, t, &at)))
-		if (e->peers[r->node].free > frames_free(e->frames))
+		if (e->peers[r->node].free > 0)
 			return true;
 	return false;
 }
@@ -122,18 +122,41 @@ static bool fold(struct engine *e, const struct page *page)
 	return true;
 }
 
-/* A dormant page has no frame; it only goes when the page table itself is full. */
-CELL(on_evict_dormant)
+/* Copies of it, if there still are any, are of no use to anybody who is as short of entries. */
+static void revoke(struct engine *e, struct occasion *o)
 {
 	struct transit *t;
 
-	if (!proto_table_is_tight(e))
+	if (!link_room(e->link, LINK_FORWARD, 2u * e->nodes + 24))
+		return;
+	t = transits_begin(e->transits, o->gfn);
+	if (!t)
+		return;
+	t->server = e->self;
+	e->capacity->swept = 0;
+	e->capacity->asked_again = false;
+	if (!proto_revoke(e, t, &o->page))
+		proto_settle(e, t);
+}
+
+/* A dormant page has no frame to give, but an entry when the page table itself is full. */
+CELL(on_evict_dormant)
+{
+	struct page entry;
+	struct transit *t;
+
+	if (!proto_table_is_tight(e) || !pages_get(e->pages, o->gfn, &entry))
 		return 0;
+	if (o->page.everywhere || pages_copies(e->pages, &o->page)) {
+		revoke(e, o);
+		return 0;
+	}
 	if (o->page.map == UNMAPPED)
 		return fold(e, &o->page) ? 0 : on_evict_owned(e, o);
 	t = transits_begin(e->transits, o->gfn);
 	if (!t)
 		return TIDAL_EAGAIN;
+	e->capacity->leaving++;
 	proto_unmap(e, t, &o->page, SIT_FOLDING, false);
 	return 0;
 }
@@ -142,6 +165,7 @@ CELL(on_fold_done)
 {
 	if (o->done->status < 0)
 		return on_host_failed(e, o);
+	e->capacity->leaving--;
 	o->page.map = UNMAPPED;
 	if (!fold(e, &o->page))
 		engine_store(e, &o->page);

@@ -86,11 +86,12 @@ void engine_forget(struct engine *e, tidal_gfn gfn)
 	pages_del(e->pages, gfn);
 	if (!ranges_has(e->ranges, gfn, &epoch, &untouched))
 		return;
-	ranges_touch(e->ranges, gfn);
-	if (ranges_may_lose(e->ranges, gfn))
-		ranges_lose(e->ranges, gfn);
-	else
+	if ((untouched && !engine_ranges_room(e)) || !ranges_may_lose(e->ranges, gfn)) {
 		pages_put(e->pages, &gone); /* an entry that says: not here */
+		return;
+	}
+	ranges_touch(e->ranges, gfn);
+	ranges_lose(e->ranges, gfn);
 }
 
 void engine_free(struct engine *e, tidal_frame frame, bool zeroed)

@@ -57,7 +57,8 @@ tidal_nodeid proto_roomiest(const struct engine *e)
 		/* What it said may be old news: even one that said "none" is asked, if last. */
 		uint32_t rank = e->peers[n].heard ? e->peers[n].free + 1 : 2;
 
-		if (!nodeset_has(&e->capacity->refused, n) && rank > most) {
+		if (!nodeset_has(&e->capacity->refused, n) && rank > most &&
+		    !link_is_down(e->link, (tidal_nodeid)n)) {
 			most = rank;
 			best = (tidal_nodeid)n;
 		}
@@ -65,9 +66,14 @@ tidal_nodeid proto_roomiest(const struct engine *e)
 	return best;
 }
 
+/* Is there a living peer that has not refused? */
 static bool anybody_left(const struct engine *e)
 {
-	return e->nodes > 1 && nodeset_count(&e->capacity->refused) + 1u < e->nodes;
+	for (unsigned n = 0; n < e->nodes; n++)
+		if (n != e->self && !nodeset_has(&e->capacity->refused, n) &&
+		    !link_is_down(e->link, (tidal_nodeid)n))
+			return true;
+	return false;
 }
 
 static void report_full(struct engine *e)
@@ -242,6 +248,14 @@ static void push(struct engine *e, struct transit *t, struct page *page, bool ze
 	proto_settle(e, t);
 }
 
+/* The peer does not take it, or will never say. */
+void proto_declined(struct engine *e, struct transit *t)
+{
+	nodeset_add(&e->capacity->refused, t->peer);
+	e->capacity->leaving--;
+	proto_settle(e, t);
+}
+
 CELL(on_answer)
 {
 	struct transit *t = o->t;
@@ -249,9 +263,7 @@ CELL(on_answer)
 	if (o->from != t->peer)
 		return TIDAL_EPROTO;
 	if (!o->m->u.answer.yes) {
-		nodeset_add(&e->capacity->refused, o->from);
-		e->capacity->leaving--;
-		proto_settle(e, t);
+		proto_declined(e, t);
 	} else if (o->page.map == UNMAPPED) {
 		push(e, t, &o->page, false);
 	} else {
@@ -265,7 +277,12 @@ CELL(on_push_done)
 	if (o->done->status < 0)
 		return on_host_failed(e, o);
 	o->page.map = UNMAPPED;
-	push(e, o->t, &o->page, o->done->zero);
+	if (link_is_down(e->link, o->t->peer)) {
+		engine_store(e, &o->page);
+		proto_declined(e, o->t);
+	} else {
+		push(e, o->t, &o->page, o->done->zero);
+	}
 	return 0;
 }
 
@@ -317,7 +334,8 @@ CELL(on_give)
 	bool zero = g->flags & WIRE_IS_ZERO;
 	bool has_copy = page->state == TIDAL_PAGE_SECONDARY && page->frame != TIDAL_FRAME_NONE;
 
-	if (o->from != t->peer || !copies_sound(g->copies, e->nodes) || (!zero && o->payload == TIDAL_FRAME_NONE))
+	if (o->from != t->peer || !copies_sound(g->copies, e->nodes) || page_is_owned(page) ||
+	    (!zero && o->payload == TIDAL_FRAME_NONE))
 		return TIDAL_EPROTO;
 	proto_unpromise(e, t);
 	e->stats->pages_in++;

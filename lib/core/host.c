@@ -23,6 +23,8 @@ static tidal_frame mapped_frame(const struct page *page)
 void proto_map(struct engine *e, struct transit *t, struct page *page, tidal_frame frame,
 	       uint32_t prot)
 {
+	if (t->in_room)
+		e->capacity->full_reported = false;
 	transit_room_leave(e->transits, t);
 	t->state = SIT_MAPPING;
 	t->prot = (uint8_t)prot;

@@ -81,6 +81,21 @@ void proto_repeat_drop(struct engine *e, tidal_nodeid to, const struct wire *m)
 		engine_send(e, to, m, NULL, tag(COOKIE_DROP, m->u.invalidate.gfn));
 }
 
+/* Nobody waits for a node that died. */
+static void lose(struct engine *e, struct transit *t)
+{
+	if (t->state == SIT_OFFERED && link_is_down(e->link, t->peer)) {
+		proto_declined(e, t);
+	} else if (t->state == SIT_EXPECTED && link_is_down(e->link, t->peer)) {
+		proto_unpromise(e, t);
+		proto_pursue(e, t);
+	} else if (t->state == SIT_COLLECT) {
+		proto_living(e, t);
+		if (nodeset_empty(&t->acks))
+			proto_pursue(e, t);
+	}
+}
+
 void proto_losses(struct engine *e)
 {
 	for (unsigned i = 0; *e->losses && i < LOSSES_BUDGET; i++) {
@@ -89,11 +104,7 @@ void proto_losses(struct engine *e)
 		if (!actq_room(e->actq) || !link_room(e->link, LINK_FORWARD, 2u * e->nodes + 24))
 			return;
 		*e->losses = *e->losses < e->transits->fresh ? *e->losses + 1 : 0;
-		if (t->state != SIT_COLLECT)
-			continue;
-		proto_living(e, t);
-		if (nodeset_empty(&t->acks))
-			proto_pursue(e, t);
+		lose(e, t);
 	}
 }
 

@@ -215,6 +215,7 @@ static void stay(struct engine *e, tidal_vcpuid v, int error)
 						     .text = "save" });
 	cancel(e, v, vcpu->dest);
 	vcpu->dest = TIDAL_NODE_NONE;
+	vcpu->pin_bound = false; /* it did not go there */
 	vcpu->state = TIDAL_VCPU_READY;
 	sched_ready(e->sched, e->now, v, vcpu->priority);
 }

@@ -132,6 +132,8 @@ void proto_refuse(struct engine *e, const struct wire_request *r, uint8_t reason
 /* evict.c: look whether frames are wanted, start evictions, let waiters go on; once per push. */
 void proto_capacity(struct engine *e);
 tidal_time proto_capacity_deadline(const struct engine *e);
+/* evict.c: the peer to which this page was offered does not take it. */
+void proto_declined(struct engine *e, struct transit *t);
 /* evict.c: is there no room for another page in the page table? */
 bool proto_table_is_tight(const struct engine *e);
 /* evict.c: the peer with the most free frames, NONE: none has any as far as known. */

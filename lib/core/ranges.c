@@ -104,6 +104,17 @@ static void put(struct ranges *r, uint64_t first, uint32_t order, uint64_t epoch
 	count(r, first, order, 1);
 }
 
+bool ranges_overlap(const struct ranges *r, const struct extent *x)
+{
+	uint32_t order;
+	struct entry e;
+
+	for (uint64_t i = 0; i < UINT64_C(1) << x->order; i++)
+		if (find(r, x->first + i, &e, &order))
+			return true;
+	return false;
+}
+
 bool ranges_add(struct ranges *r, const struct extent *e)
 {
 	uint64_t last = e->first + (UINT64_C(1) << e->order) - 1;
@@ -223,7 +234,8 @@ bool ranges_gain(struct ranges *r, tidal_gfn gfn, uint64_t epoch)
 		e = (struct entry){ .a = key_of(range, 0) | TOUCHED, .b = epoch };
 		mask_take(r, &e, true);
 	}
-	ASSERT(e.a & TOUCHED);
+	if (!(e.a & TOUCHED))
+		return false;
 	if (mask_of(&e))
 		masks_of(r)[mask_of(&e) - 1].gone[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
 	if (epoch_newer(epoch, e.b))

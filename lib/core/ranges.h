@@ -42,7 +42,9 @@ void ranges_init(struct ranges *r, struct arena *a, uint32_t limit);
 
 /* Is this page dormant and here, as far as ranges know (the page table is asked first)? */
 bool ranges_has(const struct ranges *r, tidal_gfn gfn, uint64_t *epoch, bool *untouched);
-/* Add an untouched extent. Needs one entry of room; false: there is none, or it overlaps one that is here. */
+/* Is any part of this extent here already? Looks at each of its ranges. */
+bool ranges_overlap(const struct ranges *r, const struct extent *e);
+/* Add an untouched extent that doesn't overlap any. false: there is no room, or an end is here already. */
 bool ranges_add(struct ranges *r, const struct extent *e);
 /* The range of this page is no longer untouched. Needs RANGES_SPLIT entries of room if it was. */
 void ranges_touch(struct ranges *r, tidal_gfn gfn);
@@ -52,7 +54,7 @@ bool ranges_may_lose(const struct ranges *r, tidal_gfn gfn);
  * last of its pages it is gone. */
 void ranges_lose(struct ranges *r, tidal_gfn gfn);
 /* A dormant page of this node needs no entry in the page table any more. Needs RANGES_SPLIT entries of
- * room; false: there is no mask left. Epochs of the range's pages may grow, never shrink. */
+ * room; false: there is no mask left, or its range is untouched. Epochs of the range's pages may grow, never shrink. */
 bool ranges_gain(struct ranges *r, tidal_gfn gfn, uint64_t epoch);
 /* Take out the untouched extent around this page: of that order, or as large as there is.
  * Needs RANGES_SPLIT entries of room; false: the range is touched, or not here. */

@@ -114,6 +114,11 @@ bool transit_queue(struct transits *ts, struct transit *t, const struct wire_req
 	struct queued *q = queued_of(ts);
 	uint32_t n;
 
+	for (n = t->queue; n; n = q[n - 1].next)
+		if (q[n - 1].request.node == r->node) {
+			q[n - 1].request = *r; /* it has one request out: the earlier is no more */
+			return true;
+		}
 	if (ts->queued_free) {
 		n = ts->queued_free;
 		ts->queued_free = q[n - 1].next;

@@ -120,7 +120,8 @@ static inline bool transits_room_local(const struct transits *ts)
 uint32_t transit_number(const struct transits *ts, const struct transit *t);
 struct transit *transit_at(const struct transits *ts, uint32_t number);
 
-/* Put a request at the end of the page's queue. false: no room. */
+/* Put a request at the end of the page's queue, or in the place of an earlier one of its node's.
+ * false: no room. */
 bool transit_queue(struct transits *ts, struct transit *t, const struct wire_request *r);
 /* Take the next: the longest starving if any starves, else the first. false: empty. */
 bool transit_dequeue(struct transits *ts, struct transit *t, struct wire_request *r);

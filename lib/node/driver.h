@@ -56,6 +56,8 @@ struct tidal_node {
 
 /* push.c: give an event to the core, then carry out all actions. Returns what the core did. */
 int node_push(struct tidal_node *n, const struct tidal_event *event);
+/* The same in two steps: something is to be done before the actions are pulled. */
+int node_enter(struct tidal_node *n, const struct tidal_event *event);
 void node_pull(struct tidal_node *n);
 
 /* actions.c */

@@ -253,9 +253,13 @@ int tidal_node_command(struct tidal_node *node, const struct tidal_ev_command *c
 		return node->broken;
 	event.u.command = *command;
 	node->busy = true;
-	ret = node_push(node, &event);
-	if (ret == 0 && command->command == TIDAL_CMD_UNPIN) /* what the core lets go is free */
-		(void)node->host_ops->unpin(node->host, command->gfn);
+	ret = node_enter(node, &event);
+	if (ret == 0) {
+		/* before the host is asked to let the page go */
+		if (command->command == TIDAL_CMD_UNPIN)
+			(void)node->host_ops->unpin(node->host, command->gfn);
+		node_pull(node);
+	}
 	node->unsettled = true;
 	node->busy = false;
 	return ret;

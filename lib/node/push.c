@@ -24,7 +24,7 @@ static int push_timed(struct tidal_node *n, const struct tidal_event *event)
 	return ret;
 }
 
-int node_push(struct tidal_node *n, const struct tidal_event *event)
+int node_enter(struct tidal_node *n, const struct tidal_event *event)
 {
 	int ret = event->kind == TIDAL_EV_STALL ? push_timed(n, event)
 						: tidal_core_push(n->core, n->now, event);
@@ -32,12 +32,20 @@ int node_push(struct tidal_node *n, const struct tidal_event *event)
 	node_record_event(n, event, ret);
 	if (ret == 0) {
 		n->stats.events++;
-		node_pull(n);
 	} else if (ret == TIDAL_EAGAIN) {
 		n->stats.again++;
 	} else if (ret <= TIDAL_EBROKEN) {
 		n->broken = ret;
 	}
+	return ret;
+}
+
+int node_push(struct tidal_node *n, const struct tidal_event *event)
+{
+	int ret = node_enter(n, event);
+
+	if (ret == 0)
+		node_pull(n);
 	return ret;
 }
 

@@ -123,6 +123,65 @@ static void extent_that_is_too_large(void **state)
 	one_close(&o);
 }
 
+/*
+ * An extent of which the middle is here and in use. Broken in extent_is_sound(): ranges_overlap(), and
+ * the range in use was overwritten. Found by review.
+ */
+static void extent_over_what_is_here(void **state)
+{
+	const tidal_gfn gfns[] = { TIDAL_RANGE_PAGES + 1, 3 };
+	struct one_core o;
+
+	(void)state;
+	memset(&o, 0, sizeof(o));
+	one_params(&o, 0);
+	o.map.memory[0].node = 1;
+	o.map.memory[0].pages = 4 * TIDAL_RANGE_PAGES;
+	one_start(&o);
+	one_peer(&o);
+	one_run(&o);
+	for (uint32_t id = 1; id <= 2; id++) {
+		struct tidal_event ev = one_stall(TIDAL_VCPU_NONE, gfns[id - 1], TIDAL_WRITE);
+
+		assert_int_equal(one_push(&o, &ev), 0);
+		one_pull(&o);
+	}
+	one_say(&o, &(struct wire){ .kind = MSG_EXTENT, .u.extent = { .gfn = gfns[0], .id = 1, .epoch = 1,
+								     .first = 1, .order = 0 } });
+	one_settle(&o);
+	check_disbelieved(&o, &(struct wire){ .kind = MSG_EXTENT,
+					      .u.extent = { .gfn = gfns[1], .id = 2, .epoch = 1,
+							    .first = 0, .order = 2 } });
+	assert_int_equal(one_page(&o, gfns[0]).state, TIDAL_PAGE_EXCLUSIVE);
+	one_close(&o);
+}
+
+/*
+ * A conflict of pins, for a VMM thread, on a host that can't tell retirement. Broken in unbind(): there
+ * is no vCPU, and memory beyond the arena was written. Found by review.
+ */
+static void conflict_of_nobody(void **state)
+{
+	struct tidal_event ev = one_stall(TIDAL_VCPU_NONE, 5, TIDAL_WRITE);
+	struct one_core o;
+
+	(void)state;
+	memset(&o, 0, sizeof(o));
+	one_params(&o, 0);
+	o.params.flags &= ~(uint32_t)TIDAL_PARAM_RETIRE_EVENTS;
+	o.map.memory[0].node = 1;
+	one_start(&o);
+	one_peer(&o);
+	one_run(&o);
+	assert_int_equal(one_push(&o, &ev), 0);
+	one_pull(&o);
+	one_say(&o, &(struct wire){ .kind = MSG_REFUSE,
+				    .u.refuse = { .gfn = 5, .id = 1, .reason = REFUSE_CONFLICT,
+						  .owner = TIDAL_NODE_NONE } });
+	assert_int_equal(o.reports[TIDAL_REPORT_PIN_CONFLICT], 1);
+	one_close(&o);
+}
+
 /* The owner-to-be is to wait for nodes that there are not. Broken in own_is_sound(): no look at copies. */
 static void grant_with_copies_nowhere(void **state)
 {
@@ -264,6 +323,8 @@ static void told_map_that_does_not_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(extent_over_what_is_here),
+		cmocka_unit_test(conflict_of_nobody),
 		cmocka_unit_test(what_was_dropped),
 		cmocka_unit_test(extent_that_can_not_be),
 		cmocka_unit_test(extent_that_is_too_large),

@@ -95,9 +95,37 @@ static void test_timers_ring_in_order(void **state)
 
 /* ---- queues ---- */
 
+/*
+ * A node has one request out for a page: its next takes the place of the one that waits, or a node
+ * could fill the queue, and serving it the pool of messages. Found by review.
+ */
+static void test_one_request_of_a_node(void **state)
+{
+	struct wire_request r = { .node = 3 };
+	struct transits *ts = open_transits();
+	struct transit *t = transits_begin(ts, 7);
+
+	(void)state;
+	for (uint32_t id = 1; id <= 10 * SIZE; id++) {
+		r.id = id;
+		assert_true(transit_queue(ts, t, &r));
+	}
+	assert_int_equal(transit_queued(ts, t), 1);
+	r.node = 4;
+	assert_true(transit_queue(ts, t, &r));
+	assert_int_equal(transit_queued(ts, t), 2);
+	assert_true(transit_dequeue(ts, t, &r));
+	assert_int_equal(r.id, 10 * SIZE);
+	assert_true(transit_dequeue(ts, t, &r));
+	assert_int_equal(r.node, 4);
+	transits_end(ts, t);
+	test_free(ts);
+}
+
 static void queue(struct transits *ts, struct transit *t, uint32_t id, bool starving, uint64_t since)
 {
-	const struct wire_request r = { .id = id, .since = since, .vcpu = (uint16_t)id,
+	const struct wire_request r = { .id = id, .node = (uint16_t)id, .since = since,
+					.vcpu = (uint16_t)id,
 					.flags = starving ? WIRE_STARVING : 0 };
 
 	assert_true(transit_queue(ts, t, &r));
@@ -164,6 +192,7 @@ static void test_queues_share_room(void **state)
 
 		if (random_below(&random, 100) < (i / 1000 % 2 ? 70u : 30u)) {
 			r.gfn = gfn;
+			r.node = (uint16_t)i; /* each from another one */
 			r.flags = random_below(&random, 2) ? WIRE_STARVING : 0;
 			r.since = random_below(&random, 5);
 			assert_int_equal(transit_queue(ts, t, &r), used < 2 * SIZE);
@@ -215,6 +244,7 @@ static void test_room_list_keeps_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_request_of_a_node),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_timers_ring_in_order),
