@@ -499,6 +499,7 @@ static tidal_gfn fill_table(struct one_core *o, uint16_t nodes)
 	o->params.nodes = nodes;
 	o->params.transits = 256;
 	one_start(o);
+	one_peer(o);
 	one_run(o);
 	for (; pages_room(&o->core->pages, 1); gfn++) {
 		touch(o, gfn, TIDAL_READ);
@@ -522,7 +523,7 @@ static void evict_of_nothing(void **state)
 	one_check(&o);
 	assert_int_equal(one_page(&o, ONE_PAGES - 1).state, TIDAL_PAGE_DORMANT);
 	assert_int_equal(one_page(&o, ONE_PAGES - 1).transient, 0);
-	free(o.mem);
+	one_close(&o);
 }
 
 /*
@@ -548,7 +549,7 @@ static void folding_counts(void **state)
 	tick(&o, 100000);
 	one_settle(&o);
 	assert_int_equal(one_page(&o, next).transient, 0);
-	free(o.mem);
+	one_close(&o);
 }
 
 /*
