@@ -115,8 +115,7 @@ CELL(on_zero_done)
 	if (o->done->status < 0) {
 		frames_put_dirty(e->frames, frame);
 		on_host_failed(e, o);
-		t->state = SIT_FRAME;
-		transit_room_join(e->transits, t);
+		t->state = SIT_FRAME; /* in no hurry: there is a frame, but the host is in trouble */
 		return 0;
 	}
 	o->page.state = TIDAL_PAGE_EXCLUSIVE;

@@ -361,7 +361,9 @@ static void found_timer_of_a_failed_zeroing(void **state)
 	assert_int_equal(tidal_core_push(a.core, 1000, &stall), 0);
 	pull_alone(&a);
 	zeroed(&a, 2000, TIDAL_EIO);
-	zeroed(&a, 3000, 0);
+	assert_int_equal(tidal_core_push(a.core, MS / 2, &tick), 0); /* it is tried again */
+	pull_alone(&a);
+	zeroed(&a, MS / 2 + 1000, 0);
 	assert_int_equal(a.maps, 1);
 	assert_int_equal(tidal_core_push(a.core, 1 * MS, &tick), 0);
 	pull_alone(&a);
