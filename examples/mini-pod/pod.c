@@ -221,6 +221,40 @@ int pod_open(struct pod *pod, const struct options *options, const struct progra
 	return status;
 }
 
+/*
+ * Where a vCPU is. One that was sent counts as frozen on its old node until that node knows of its
+ * arrival; where it has arrived it is something else. On the wire: where it was sent from last.
+ */
+static uint32_t vcpu_node(const struct pod *pod, tidal_vcpuid vcpu)
+{
+	uint32_t last = MINI_POD_NODES_MAX;
+	uint64_t epoch = 0;
+
+	for (uint32_t i = 0; i < pod->opened; i++) {
+		struct tidal_vcpu_info info;
+
+		if (tidal_core_vcpu(tidal_node_core(pod->nodes[i].node), vcpu, &info) ||
+		    info.state == TIDAL_VCPU_AWAY || info.state == TIDAL_VCPU_LOST)
+			continue;
+		if (info.state != TIDAL_VCPU_FROZEN)
+			return i;
+		if (last == MINI_POD_NODES_MAX || info.epoch > epoch) {
+			last = i;
+			epoch = info.epoch;
+		}
+	}
+	return last;
+}
+
+uint32_t pod_vcpus_on(const struct pod *pod, uint32_t node)
+{
+	uint32_t count = 0;
+
+	for (uint32_t vcpu = 0; vcpu < pod->options->vcpus; vcpu++)
+		count += vcpu_node(pod, (tidal_vcpuid)vcpu) == node;
+	return count;
+}
+
 void pod_close(struct pod *pod)
 {
 	while (pod->opened) {

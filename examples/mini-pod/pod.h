@@ -55,6 +55,9 @@ int pod_run(struct pod *pod);					  /* until the guest ends */
 /* Do one step of every node and let time pass. */
 int pod_step(struct pod *pod);
 
+/* vCPUs on a node; each of the guest's is on one. */
+uint32_t pod_vcpus_on(const struct pod *pod, uint32_t node);
+
 /* What the nodes tell (run.c). */
 extern const struct tidal_node_callbacks pod_callbacks;
 

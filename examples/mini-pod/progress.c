@@ -43,7 +43,7 @@ void progress_show(const struct pod *pod)
 
 		tidal_core_stats(tidal_node_core(pod->nodes[i].node), &stats, sizeof(stats));
 		fprintf(stderr, "[%8s %2u vCPU]", text_bytes(stats.frames_used * TIDAL_PAGE_SIZE).s,
-			(unsigned)stats.vcpus_here);
+			(unsigned)pod_vcpus_on(pod, i));
 	}
 	shown = 1;
 }

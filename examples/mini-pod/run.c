@@ -67,6 +67,16 @@ static int pod_full(const struct options *options)
 			text_bytes(options->node_memory).s, options->nodes == 1 ? "s" : "");
 }
 
+/* Tables are as large as the memory of a node asks for: see make_params(). */
+static int table_full(const struct options *options, const struct tidal_act_report *report)
+{
+	return complain(MINI_POD_FULL,
+			"the guest uses memory in more places than nodes of %s keep track of (%s): "
+			"raise --node-memory",
+			text_bytes(options->node_memory).s,
+			report->text ? report->text : "a table is full");
+}
+
 static int bad_stall(const struct options *options, const struct tidal_act_report *report)
 {
 	return complain(MINI_POD_FAULT,
@@ -89,6 +99,10 @@ static void on_report(void *arg, const struct tidal_act_report *report)
 	case TIDAL_REPORT_POD_FULL:
 		if (!pod->failed)
 			fail(pod, pod_full(pod->options));
+		break;
+	case TIDAL_REPORT_SPACE:
+		if (!pod->failed)
+			fail(pod, table_full(pod->options, report));
 		break;
 	case TIDAL_REPORT_BAD_STALL:
 		if (!pod->failed)

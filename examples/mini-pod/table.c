@@ -190,12 +190,20 @@ static void print_decisions(const struct pod *pod)
 			text_time(ns / stalls).s);
 }
 
+/* The gauge vcpus_here has a vCPU that moves on two nodes; in the table each is on one. */
+static void count_vcpus(const struct pod *pod, struct tidal_stats *stats)
+{
+	for (uint32_t i = 0; i < pod->opened; i++)
+		stats[i].vcpus_here = pod_vcpus_on(pod, i);
+}
+
 void table_print(const struct pod *pod)
 {
 	struct tidal_stats stats[MINI_POD_NODES_MAX];
 
 	for (uint32_t i = 0; i < pod->opened; i++)
 		tidal_core_stats(tidal_node_core(pod->nodes[i].node), &stats[i], sizeof(stats[i]));
+	count_vcpus(pod, stats);
 	fflush(stdout);
 	print_heads(pod->opened);
 	print_rows(stats, pod->opened);

@@ -2,6 +2,8 @@
 /*
  * tidal/stats.h - counters of one core. All start at 0 and only grow, except those called gauges.
  * New ones are added at the end: tidal_core_stats() fills as much as its caller knows.
+ * vcpus_here has a vCPU that was sent until its arrival is acknowledged: meanwhile two nodes count
+ * it. Where each one is: tidal_core_vcpu().
  */
 #ifndef TIDAL_STATS_H
 #define TIDAL_STATS_H

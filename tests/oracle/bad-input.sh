@@ -110,6 +110,8 @@ bad 4 "the pod is full.*raise --nodes or --node-memory" --nodes 2 --node-memory 
 	"$work/text"
 bad 4 "the pod is full.*than 1 node" --nodes 1 --node-memory 512K sort "$work/text"
 
+bad 4 "--node-memory" --node-memory 64K touch
+
 # Guests that fail.
 program 00000000
 bad 5 "illegal instruction.*pc 0x10000" "$work/elf"

@@ -30,6 +30,11 @@ for policy in cost page vcpu; do
 		--policy $policy --nodes 4 --vcpus 3 --node-memory 1M --memory 64T touch
 done
 
+# In the table each vCPU is on one node, even when vCPUs move as the guest ends.
+check "4 harts followed 512 pointers, sum 130816" --policy vcpu --node-memory 1M pointer-chase
+vcpus=$(sed -n 's/^  vCPUs  .* \([0-9][0-9]*\)$/\1/p' "$work/err")
+[ "$vcpus" = 4 ] || fail "the table has '$vcpus' vCPUs in total, not 4"
+
 # A pointer chase may be as large as the pod allows: pages that fit no single node.
 check "4 harts followed 512 pointers, sum 130816" \
 	--nodes 4 --node-memory 1M --memory 1T pointer-chase
