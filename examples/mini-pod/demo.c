@@ -117,8 +117,8 @@ static void tell_more(const struct pod *pod)
 	fputs(" What the nodes did for it, unseen:\n", stderr);
 	table_print(pod);
 	fprintf(stderr, "\nNext:\n"
-			"  %s --policy vcpu pointer-chase\n"
-			"  %s --nodes 8 --node-memory 4M sort FILE\n"
+			"  %s --policy vcpu --node-memory 1M pointer-chase\n"
+			"  %s --nodes 8 --node-memory 4M wordcount FILE\n"
 			"  %s --help\n",
 		self, self, self);
 }
