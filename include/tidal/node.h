@@ -23,8 +23,12 @@ struct tidal_node;
  */
 struct tidal_node_callbacks {
 	size_t size;
-	/* A device access to be carried out here. Reads: return the value in *data. 0, or an error.
-	 * Without this callback every access fails with ENOSYS. */
+	/*
+	 * A device access to be carried out here. Reads: return the value in *data. 0, or an error.
+	 * Without this callback every access fails with ENOSYS. A failed access reads all ones, and
+	 * is reported (HOST_FAILED) on the node where the vCPU is: with this error if the device is
+	 * there too, else with EIO.
+	 */
 	int (*io)(void *arg, tidal_vcpuid vcpu, tidal_gpa gpa, uint64_t *data, unsigned bytes,
 		  int write);
 	/* Something to know: see enum tidal_report. */
@@ -57,8 +61,11 @@ struct tidal_node_config {
  * steps, and every node reports TIDAL_REPORT_READY when it has it. vCPUs start
  * paused; see tidal_node_command(). The vCPUs that the map puts on this node must have been
  * created in the host before they are run. Errors: those of the core, host, transport; ENOMEM;
- * ERANGE: the parameters ask for more than host or transport have; ENOSYS: params want
- * retire events or an ideal link, and host or transport don't offer that.
+ * ENOSYS: params want retire events or an ideal link, and host or transport don't offer that.
+ * EINVAL and ERANGE: tidal_params_check() says which parameter is wrong. When it finds none, EINVAL:
+ * host, transport, their ops or params are missing, or a *size* was not set; ERANGE: the
+ * parameters ask for more frames, vCPU slots or hyperthreads than the host has, the transport's
+ * headers or payloads are too small, or the map gives this node more than tidal_core_init() allows.
  */
 TIDAL_API TIDAL_CHECKED int tidal_node_open(const struct tidal_node_config *config,
 					    struct tidal_node **node);
