@@ -161,6 +161,8 @@ void proto_capacity(struct engine *e)
 		return;
 	}
 	note_progress(e);
+	if (!starved(e))
+		c->asked_again = false; /* what peers said before a stall had to wait is old news */
 	/* while offers are out this is no new round: on a slow wire none would ever be complete */
 	if (!anybody_left(e) && c->leaving == 0 && c->retry_at <= e->now) {
 		if (coming(e) == 0 && swept_in_vain(e) && c->asked_again)

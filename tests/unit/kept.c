@@ -433,6 +433,31 @@ static void full_is_not_busy(void **state)
 }
 
 /*
+ * Node 1 took nothing while nobody waited. When a stall waits it is asked again, and takes a page.
+ * Broken in proto_capacity(): the old refusals count, and the pod was full at once. Found by the whole
+ * matrix of oracle tests (sort on 2 nodes, policy vcpu, with loss).
+ */
+static void full_is_not_yesterday(void **state)
+{
+	struct one_core o;
+	tidal_gfn gfn = 0;
+
+	(void)state;
+	open_two(&o);
+	for (; frames_free(&o.core->frames) > o.params.low - 1; gfn++) {
+		touch(&o, gfn, TIDAL_WRITE);
+		one_settle(&o);
+	}
+	answer_offers(&o, 0);
+	fill(&o, gfn);
+	assert_int_equal(o.reports[TIDAL_REPORT_POD_FULL], 0);
+	answer_offers(&o, 1);
+	assert_int_equal(o.core->transits.room_first, 0);
+	assert_int_equal(o.reports[TIDAL_REPORT_POD_FULL], 0);
+	one_close(&o);
+}
+
+/*
  * A pod of one node is full. Nobody could take a page, and that is told as soon as it has been made
  * sure that nothing else can be done. Broken in proto_capacity(): it begins to look anew each
  * time, as if there were somebody who might have changed his mind.
@@ -589,6 +614,7 @@ int main(void)
 		cmocka_unit_test(full_again),
 		cmocka_unit_test(full_again_for_who_asks),
 		cmocka_unit_test(full_is_not_busy),
+		cmocka_unit_test(full_is_not_yesterday),
 		cmocka_unit_test(full_alone),
 		cmocka_unit_test(full_of_nothing),
 		cmocka_unit_test(evict_of_nothing),
