@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # Includes obey the layers (docs/architecture.md): the core by tests/lint/layers, backends and
-# transports know neither the core nor each other, examples see installed headers only.
+# transports know neither the core nor each other (backends share lib/backends/common, and those on
+# userfaultfd lib/backends/memory as well), examples see installed headers only.
 cd "${top_srcdir:?}" || exit 99
 
 files=$(find lib examples -name '*.[chS]' | LC_ALL=C sort)
@@ -24,7 +25,7 @@ function check_core(quoted, name,    own, other) {
 	if (!quoted) {
 		if (name !~ /^tidal\// && name !~ /^std(def|int|bool)\.h$/)
 			fail("the core is freestanding: no <" name "> (there is __builtin_memcpy etc.)")
-		if (name ~ /^tidal\/(host|node|transport|fake|inproc|tidal)\.h$/)
+		if (name ~ /^tidal\/(host|node|transport|fake|threads|inproc|tidal)\.h$/)
 			fail("the core does not know <" name ">")
 		return
 	}
@@ -39,13 +40,25 @@ function check_core(quoted, name,    own, other) {
 			" (" title[layer[other]] ")")
 }
 
+# What backends share, lowest first; a folder of these sees those below it.
+function shared_rank(path) {
+	return path ~ /backends\/common\// ? 1 : path ~ /backends\/memory\// ? 2 : 0
+}
+
+function shared_by(path, name,    own) {
+	own = shared_rank(path)
+	return path ~ /^lib\/backends\// && name ~ /^backends\/(common|memory)\/[a-z]*\.h$/ &&
+		(!own || shared_rank(name) < own)
+}
+
 # Backends and transports: their own folder, <tidal/...> without core and driver, the system.
 function check_plugin(quoted, name,    kind) {
 	if (quoted) {
-		if (name ~ /\//) fail("not of this folder: \"" name "\"")
+		if (name ~ /\// && !shared_by(FILENAME, name))
+			fail("not of this folder: \"" name "\"")
 		return
 	}
-	kind = FILENAME ~ /^lib\/backends/ ? "(transport|inproc)" : "(host|fake)"
+	kind = FILENAME ~ /^lib\/backends/ ? "(transport|inproc)" : "(host|fake|threads)"
 	if (name ~ /^tidal\/(core|node|params|stats|tidal)\.h$/ || name ~ "^tidal/" kind "\\.h$")
 		fail("must not know <" name ">")
 }

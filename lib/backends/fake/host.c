@@ -42,17 +42,17 @@ static int config_read(struct tidal_fake_config *config, const struct tidal_fake
 	return 0;
 }
 
-static int regions_init(struct fake_regions *regions, uint64_t ram_bytes)
+static int regions_init(struct host_regions *regions, uint64_t ram_bytes)
 {
 	const struct tidal_region ram = { 0, ram_bytes, TIDAL_REGION_RAM };
 	const struct tidal_region devices = { TIDAL_FAKE_DEVICES, TIDAL_FAKE_DEVICES_BYTES,
 					      TIDAL_REGION_DEVICE };
-	int r = ram_bytes ? fake_region_add(regions, &ram) : 0;
+	int r = ram_bytes ? host_region_add(regions, &ram) : 0;
 
-	return r ? r : fake_region_add(regions, &devices);
+	return r ? r : host_region_add(regions, &devices);
 }
 
-static int ring_init(struct fake_ring *ring, uint32_t least)
+static int ring_init(struct host_ring *ring, uint32_t least)
 {
 	uint32_t slots = 1;
 
@@ -136,24 +136,24 @@ static int fake_query(struct tidal_host *host, struct tidal_host_caps *caps)
 
 static int region_add(struct tidal_host *host, const struct tidal_region *region)
 {
-	return fake_region_add(&host->mem.regions, region);
+	return host_region_add(&host->mem.regions, region);
 }
 
 static int region_del(struct tidal_host *host, tidal_gpa base)
 {
-	const struct tidal_region *region = fake_region_find(&host->mem.regions, base);
+	const struct tidal_region *region = host_region_find(&host->mem.regions, base);
 
 	if (!region || region->base != base)
 		return TIDAL_ENOENT;
-	if (fake_map_any(&host->mem.map, base / TIDAL_PAGE_SIZE, region->bytes / TIDAL_PAGE_SIZE))
+	if (host_map_any(&host->mem.map, base / TIDAL_PAGE_SIZE, region->bytes / TIDAL_PAGE_SIZE))
 		return TIDAL_EBUSY;
-	fake_region_remove(&host->mem.regions, region);
+	host_region_remove(&host->mem.regions, region);
 	return 0;
 }
 
 struct tidal_ev_host_done *fake_host_done(struct tidal_host *host, uint64_t token)
 {
-	struct tidal_ev_host_done *done = &fake_ring_put(&host->ring, TIDAL_EV_HOST_DONE)->u.done;
+	struct tidal_ev_host_done *done = &host_ring_put(&host->ring, TIDAL_EV_HOST_DONE)->u.done;
 
 	done->token = token;
 	return done;
@@ -170,7 +170,7 @@ static int poll_events(struct tidal_host *host, uint32_t budget, struct tidal_ev
 	if (n < 0)
 		return TIDAL_EINVAL;
 	fake_host_run(host, budget);
-	return fake_ring_take(&host->ring, events, n);
+	return host_ring_take(&host->ring, events, n);
 }
 
 static int wait_fd(struct tidal_host *host)

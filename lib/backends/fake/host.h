@@ -6,7 +6,7 @@
 #include <tidal/fake.h>
 
 #include "mem.h"
-#include "ring.h"
+#include "backends/common/ring.h"
 
 struct fake_fault {
 	const char *text; /* NULL: none yet */
@@ -25,7 +25,7 @@ struct tidal_host {
 	uint32_t hthreads, nrunning;
 	tidal_time now;
 	struct fake_fault fault;
-	struct fake_ring ring;
+	struct host_ring ring;
 };
 
 /* NULL: no such vCPU here. */
@@ -40,7 +40,7 @@ static inline struct fake_hart *fake_hart_find(const struct tidal_host *host, ti
  */
 static inline bool fake_host_room(const struct tidal_host *host, uint32_t more)
 {
-	return fake_ring_room(&host->ring) >= 2 * host->nrunning + more;
+	return host_ring_room(&host->ring) >= 2 * host->nrunning + more;
 }
 
 /* Report an action as done. */

@@ -25,7 +25,7 @@ int fake_mem_init(struct fake_mem *mem, uint32_t frames, uint32_t harts)
 	mem->reserved = calloc(harts, sizeof(struct fake_hart *));
 	for (unsigned i = 0; i < FAKE_TLB_SLOTS; i++)
 		mem->tlb[i] = (struct fake_tlb){ .read = FAKE_TLB_NONE, .write = FAKE_TLB_NONE };
-	if (!mem->frame || !mem->reserved || !fake_map_init(&mem->map) ||
+	if (!mem->frame || !mem->reserved || !host_map_init(&mem->map) ||
 	    !fake_codes_init(&mem->codes, frames < FAKE_CODE_PAGES ? frames + 1 : FAKE_CODE_PAGES))
 		return TIDAL_ENOMEM;
 	return mprotect(fake_mem_frame(mem, TIDAL_FRAME_ZERO), TIDAL_PAGE_SIZE, PROT_READ) ?
@@ -39,7 +39,7 @@ void fake_mem_fini(struct fake_mem *mem)
 		munmap(mem->bytes, mem_bytes(mem->frames));
 	free(mem->frame);
 	free(mem->reserved);
-	fake_map_fini(&mem->map);
+	host_map_fini(&mem->map);
 	fake_codes_fini(&mem->codes);
 }
 
@@ -53,18 +53,18 @@ static void tlb_drop(struct fake_mem *mem, uint64_t gpa)
 		tlb->write = FAKE_TLB_NONE;
 }
 
-static void code_drop(struct fake_mem *mem, struct fake_page *page)
+static void code_drop(struct fake_mem *mem, struct host_page *page)
 {
-	if (!page->code)
+	if (!page->mark)
 		return;
-	fake_codes_drop(&mem->codes, page->code - 1u);
-	page->code = 0;
-	tlb_drop(mem, fake_page_gfn(page) * TIDAL_PAGE_SIZE);
+	fake_codes_drop(&mem->codes, page->mark - 1u);
+	page->mark = 0;
+	tlb_drop(mem, host_page_gfn(page) * TIDAL_PAGE_SIZE);
 }
 
-void fake_mem_forget(struct fake_mem *mem, struct fake_page *page)
+void fake_mem_forget(struct fake_mem *mem, struct host_page *page)
 {
-	uint64_t gpa = fake_page_gfn(page) * TIDAL_PAGE_SIZE;
+	uint64_t gpa = host_page_gfn(page) * TIDAL_PAGE_SIZE;
 
 	code_drop(mem, page);
 	tlb_drop(mem, gpa);
@@ -80,31 +80,31 @@ static enum fake_outcome fault(struct fake_hart *hart, enum tidal_access access,
 	return fake_hart_except(hart, cause, addr);
 }
 
-static void tlb_fill(struct fake_mem *mem, const struct fake_page *page, bool rom)
+static void tlb_fill(struct fake_mem *mem, const struct host_page *page, bool rom)
 {
-	uint64_t gpa = fake_page_gfn(page) * TIDAL_PAGE_SIZE;
-	bool fast_write = fake_page_prot(page) == TIDAL_PROT_RW && !rom && !page->code;
+	uint64_t gpa = host_page_gfn(page) * TIDAL_PAGE_SIZE;
+	bool fast_write = host_page_prot(page) == TIDAL_PROT_RW && !rom && !page->mark;
 
 	*fake_tlb_at(mem, gpa) = (struct fake_tlb){
 		.read = gpa,
 		.write = fast_write ? gpa : FAKE_TLB_NONE,
 		.bytes = fake_mem_frame(mem, page->frame),
-		.code = page->code ? &mem->codes.slots[page->code - 1] : NULL,
+		.code = page->mark ? &mem->codes.slots[page->mark - 1] : NULL,
 	};
 }
 
 /* The page of *addr*, which is memory and may be accessed so. */
 static enum fake_outcome touch(struct fake_mem *mem, struct fake_hart *hart, uint64_t addr,
-			       enum tidal_access access, struct fake_page **page)
+			       enum tidal_access access, struct host_page **page)
 {
-	const struct tidal_region *region = fake_region_find(&mem->regions, addr);
+	const struct tidal_region *region = host_region_find(&mem->regions, addr);
 	bool writes = access == TIDAL_WRITE || access == TIDAL_ZERO;
 	bool rom = region && region->kind == TIDAL_REGION_ROM;
 
 	if (!region || (region->kind != TIDAL_REGION_RAM && !rom) || (rom && writes))
 		return fault(hart, access, addr);
-	*page = fake_map_find(&mem->map, addr / TIDAL_PAGE_SIZE);
-	if (!*page || (writes && fake_page_prot(*page) != TIDAL_PROT_RW))
+	*page = host_map_find(&mem->map, addr / TIDAL_PAGE_SIZE);
+	if (!*page || (writes && host_page_prot(*page) != TIDAL_PROT_RW))
 		return fake_hart_stall(hart, access, addr);
 	tlb_fill(mem, *page, rom);
 	return FAKE_OK;
@@ -114,7 +114,7 @@ static enum fake_outcome touch(struct fake_mem *mem, struct fake_hart *hart, uin
 static enum fake_outcome device(const struct fake_mem *mem, struct fake_hart *hart, uint64_t addr,
 				unsigned size, bool write, uint64_t data)
 {
-	const struct tidal_region *region = fake_region_find(&mem->regions, addr);
+	const struct tidal_region *region = host_region_find(&mem->regions, addr);
 
 	if (!region || region->kind != TIDAL_REGION_DEVICE)
 		return FAKE_OK;
@@ -129,7 +129,7 @@ static enum fake_outcome device(const struct fake_mem *mem, struct fake_hart *ha
 
 /* The pages of an access of up to 8 bytes: one, or two when it crosses. */
 struct span {
-	struct fake_page *page[2];
+	struct host_page *page[2];
 	unsigned at;	/* offset in the first */
 	unsigned first; /* bytes in the first */
 };
@@ -165,11 +165,11 @@ enum fake_outcome fake_load(struct fake_mem *mem, struct fake_hart *hart, uint64
 }
 
 static void write_bytes(struct fake_mem *mem, const struct fake_hart *hart,
-			const struct fake_page *page, unsigned at, const uint8_t *b, unsigned n)
+			const struct host_page *page, unsigned at, const uint8_t *b, unsigned n)
 {
-	fake_unreserve_bytes(mem, hart, fake_page_gfn(page) * TIDAL_PAGE_SIZE + at, n);
-	if (page->code)
-		fake_code_written(&mem->codes.slots[page->code - 1], at, n);
+	fake_unreserve_bytes(mem, hart, host_page_gfn(page) * TIDAL_PAGE_SIZE + at, n);
+	if (page->mark)
+		fake_code_written(&mem->codes.slots[page->mark - 1], at, n);
 	memcpy(fake_mem_frame(mem, page->frame) + at, b, n);
 }
 
@@ -196,7 +196,7 @@ enum fake_outcome fake_writable(struct fake_mem *mem, struct fake_hart *hart, ui
 {
 	const struct fake_tlb *tlb = fake_tlb_at(mem, addr);
 	unsigned at = addr % TIDAL_PAGE_SIZE;
-	struct fake_page *page;
+	struct host_page *page;
 	enum fake_outcome r;
 
 	if (tlb->write == (addr & FAKE_PAGE_MASK)) {
@@ -206,8 +206,8 @@ enum fake_outcome fake_writable(struct fake_mem *mem, struct fake_hart *hart, ui
 	r = touch(mem, hart, addr, TIDAL_WRITE, &page);
 	if (r != FAKE_OK)
 		return r;
-	if (page->code)
-		fake_code_written(&mem->codes.slots[page->code - 1], at, size);
+	if (page->mark)
+		fake_code_written(&mem->codes.slots[page->mark - 1], at, size);
 	*bytes = fake_mem_frame(mem, page->frame) + at;
 	return FAKE_OK;
 }
@@ -215,26 +215,26 @@ enum fake_outcome fake_writable(struct fake_mem *mem, struct fake_hart *hart, ui
 enum fake_outcome fake_zero_block(struct fake_mem *mem, struct fake_hart *hart, uint64_t addr)
 {
 	uint64_t gpa = addr & FAKE_PAGE_MASK;
-	struct fake_page *page;
+	struct host_page *page;
 	enum fake_outcome r = touch(mem, hart, gpa, TIDAL_ZERO, &page);
 
 	if (r != FAKE_OK)
 		return r;
 	fake_unreserve_bytes(mem, hart, gpa, TIDAL_PAGE_SIZE);
-	if (page->code)
-		fake_code_written(&mem->codes.slots[page->code - 1], 0, TIDAL_PAGE_SIZE);
+	if (page->mark)
+		fake_code_written(&mem->codes.slots[page->mark - 1], 0, TIDAL_PAGE_SIZE);
 	memset(fake_mem_frame(mem, page->frame), 0, TIDAL_PAGE_SIZE);
 	return FAKE_OK;
 }
 
 /* Give the page a cache of decoded instructions. Its writes become slow: they must be seen. */
-static void code_begin(struct fake_mem *mem, struct fake_page *page)
+static void code_begin(struct fake_mem *mem, struct host_page *page)
 {
 	const struct fake_code *victim = fake_codes_victim(&mem->codes);
 
 	if (victim)
-		code_drop(mem, fake_map_find(&mem->map, victim->gfn));
-	page->code = (uint16_t)(1 + fake_codes_take(&mem->codes, fake_page_gfn(page),
+		code_drop(mem, host_map_find(&mem->map, victim->gfn));
+	page->mark = (uint16_t)(1 + fake_codes_take(&mem->codes, host_page_gfn(page),
 						    fake_mem_frame(mem, page->frame)));
 	tlb_fill(mem, page, false);
 }
@@ -242,20 +242,20 @@ static void code_begin(struct fake_mem *mem, struct fake_page *page)
 enum fake_outcome fake_fetch(struct fake_mem *mem, struct fake_hart *hart, uint64_t pc,
 			     struct fake_code **code)
 {
-	struct fake_page *page;
+	struct host_page *page;
 	enum fake_outcome r = touch(mem, hart, pc, TIDAL_EXEC, &page);
 
 	if (r != FAKE_OK)
 		return r;
-	if (!page->code)
+	if (!page->mark)
 		code_begin(mem, page);
-	*code = &mem->codes.slots[page->code - 1];
+	*code = &mem->codes.slots[page->mark - 1];
 	return FAKE_OK;
 }
 
 uint32_t fake_mem_insn(const struct fake_mem *mem, const struct fake_hart *hart)
 {
-	const struct fake_page *page = fake_map_find(&mem->map, hart->pc / TIDAL_PAGE_SIZE);
+	const struct host_page *page = host_map_find(&mem->map, hart->pc / TIDAL_PAGE_SIZE);
 
 	if (!page)
 		return 0;

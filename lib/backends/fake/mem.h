@@ -11,8 +11,8 @@
 
 #include "code.h"
 #include "hart.h"
-#include "map.h"
-#include "region.h"
+#include "backends/common/map.h"
+#include "backends/common/region.h"
 
 #define FAKE_TLB_SLOTS 512u
 #define FAKE_TLB_NONE 0x800u	/* a tag that no address matches */
@@ -37,8 +37,8 @@ struct fake_mem {
 	uint8_t *bytes;		  /* of the frames, and one page of zeroes */
 	struct fake_frame *frame; /* of the frames */
 	uint32_t frames;
-	struct fake_map map;
-	struct fake_regions regions;
+	struct host_map map;
+	struct host_regions regions;
 	struct fake_codes codes;
 	struct fake_hart **reserved; /* harts that hold a reservation */
 	uint32_t reservations;
@@ -61,7 +61,7 @@ static inline struct fake_tlb *fake_tlb_at(struct fake_mem *mem, uint64_t gpa)
 }
 
 /* The page's translation, decoded instructions and reservations are not true any more. */
-void fake_mem_forget(struct fake_mem *mem, struct fake_page *page);
+void fake_mem_forget(struct fake_mem *mem, struct host_page *page);
 
 /* One access of an instruction: FAKE_OK, or the hart knows what is in the way. */
 enum fake_outcome fake_load(struct fake_mem *mem, struct fake_hart *hart, uint64_t addr,

@@ -24,7 +24,7 @@ static bool is_memory(const struct tidal_host *host, tidal_gfn gfn)
 
 	if (gfn > UINT64_MAX / TIDAL_PAGE_SIZE)
 		return false;
-	region = fake_region_find(&host->mem.regions, gfn * TIDAL_PAGE_SIZE);
+	region = host_region_find(&host->mem.regions, gfn * TIDAL_PAGE_SIZE);
 	return region &&
 	       (region->kind == TIDAL_REGION_RAM || region->kind == TIDAL_REGION_ROM);
 }
@@ -32,12 +32,12 @@ static bool is_memory(const struct tidal_host *host, tidal_gfn gfn)
 /* May this one page be mapped? Pins keep their frame, and a frame backs one page only. */
 static int map_check(const struct tidal_host *host, tidal_gfn gfn, tidal_frame frame, unsigned prot)
 {
-	const struct fake_page *page = fake_map_find(&host->mem.map, gfn);
+	const struct host_page *page = host_map_find(&host->mem.map, gfn);
 	const struct fake_frame *f;
 
 	if (!is_memory(host, gfn))
 		return TIDAL_ERANGE;
-	if (page && page->pins && (page->frame != frame || prot < fake_page_prot(page)))
+	if (page && page->pins && (page->frame != frame || prot < host_page_prot(page)))
 		return TIDAL_EBUSY;
 	if (frame == TIDAL_FRAME_ZERO)
 		return prot == TIDAL_PROT_R ? 0 : TIDAL_EINVAL;
@@ -55,15 +55,15 @@ static void release(struct fake_mem *mem, tidal_frame frame)
 
 static void map_one(struct fake_mem *mem, tidal_gfn gfn, tidal_frame frame, unsigned prot)
 {
-	struct fake_page *page = fake_map_find(&mem->map, gfn);
+	struct host_page *page = host_map_find(&mem->map, gfn);
 
 	if (page) {
 		fake_mem_forget(mem, page);
 		release(mem, page->frame);
 		page->frame = frame;
-		fake_page_set_prot(page, prot);
+		host_page_set_prot(page, prot);
 	} else {
-		fake_map_add(&mem->map, gfn, frame, prot);
+		host_map_add(&mem->map, gfn, frame, prot);
 	}
 	if (frame == TIDAL_FRAME_ZERO)
 		return;
@@ -92,7 +92,7 @@ int fake_pages_map(struct tidal_host *host, const struct tidal_act_pages *act)
 	}
 	if (!fake_host_room(host, 1))
 		return TIDAL_EAGAIN;
-	if (!fake_map_reserve(&host->mem.map, n))
+	if (!host_map_reserve(&host->mem.map, n))
 		return TIDAL_ENOMEM;
 	for (mask = act->mask, n = 0; mask; n++)
 		map_one(&host->mem, next_gfn(act, &mask), zero ? act->frame : act->frame + n,
@@ -110,7 +110,7 @@ static int change_check(const struct tidal_host *host, const struct tidal_act_pa
 	if (!mask || (act->test && !one))
 		return TIDAL_EINVAL;
 	while (mask) {
-		const struct fake_page *page = fake_map_find(&host->mem.map, next_gfn(act, &mask));
+		const struct host_page *page = host_map_find(&host->mem.map, next_gfn(act, &mask));
 
 		if (!page)
 			return TIDAL_ENOENT;
@@ -132,13 +132,13 @@ int fake_pages_unmap(struct tidal_host *host, const struct tidal_act_pages *act)
 	if (r)
 		return r;
 	while (mask) {
-		struct fake_page *page = fake_map_find(&mem->map, next_gfn(act, &mask));
+		struct host_page *page = host_map_find(&mem->map, next_gfn(act, &mask));
 
 		fake_mem_forget(mem, page);
 		if (act->test)
 			zero = all_zero(fake_mem_frame(mem, page->frame));
 		release(mem, page->frame);
-		fake_map_remove(&mem->map, page);
+		host_map_remove(&mem->map, page);
 	}
 	fake_host_done(host, act->token)->zero = zero;
 	return 0;
@@ -154,10 +154,10 @@ int fake_pages_protect(struct tidal_host *host, const struct tidal_act_pages *ac
 	if (r)
 		return r;
 	while (mask) {
-		struct fake_page *page = fake_map_find(&mem->map, next_gfn(act, &mask));
+		struct host_page *page = host_map_find(&mem->map, next_gfn(act, &mask));
 
 		fake_mem_forget(mem, page);
-		fake_page_set_prot(page, TIDAL_PROT_R);
+		host_page_set_prot(page, TIDAL_PROT_R);
 		if (act->test)
 			zero = all_zero(fake_mem_frame(mem, page->frame));
 	}
@@ -196,13 +196,13 @@ void *fake_pages_data(struct tidal_host *host, tidal_frame frame, tidal_gfn gfn)
 		return NULL;
 	mem->frame[frame].touched = true;
 	if (gfn != TIDAL_GFN_NONE)
-		fake_mem_forget(mem, fake_map_find(&mem->map, gfn));
+		fake_mem_forget(mem, host_map_find(&mem->map, gfn));
 	return fake_mem_frame(mem, frame);
 }
 
 int fake_pages_pin(struct tidal_host *host, tidal_gfn gfn)
 {
-	struct fake_page *page = fake_map_find(&host->mem.map, gfn);
+	struct host_page *page = host_map_find(&host->mem.map, gfn);
 
 	if (!page)
 		return TIDAL_ENOENT;
@@ -214,7 +214,7 @@ int fake_pages_pin(struct tidal_host *host, tidal_gfn gfn)
 
 int fake_pages_unpin(struct tidal_host *host, tidal_gfn gfn)
 {
-	struct fake_page *page = fake_map_find(&host->mem.map, gfn);
+	struct host_page *page = host_map_find(&host->mem.map, gfn);
 
 	if (!page || !page->pins)
 		return TIDAL_ENOENT;

@@ -87,7 +87,7 @@ int fake_vcpu_run(struct tidal_host *host, const struct tidal_act_vcpu *act)
 static void leave(struct tidal_host *host, struct fake_hart *hart)
 {
 	if (hart->watch && hart->retired != hart->started)
-		fake_ring_put(&host->ring, TIDAL_EV_RETIRED)->u.retired.vcpu = hart->id;
+		host_ring_put(&host->ring, TIDAL_EV_RETIRED)->u.retired.vcpu = hart->id;
 	hart->watch = false;
 	host->running[hart->hthread] = NULL;
 	host->nrunning--;
@@ -99,7 +99,7 @@ static void stopped(struct tidal_host *host, struct fake_hart *hart, enum tidal_
 	struct tidal_ev_vcpu_stopped *event;
 
 	leave(host, hart);
-	event = &fake_ring_put(&host->ring, TIDAL_EV_VCPU_STOPPED)->u.stopped;
+	event = &host_ring_put(&host->ring, TIDAL_EV_VCPU_STOPPED)->u.stopped;
 	event->vcpu = hart->id;
 	event->reason = (uint16_t)reason;
 	event->retired = hart->retired - hart->started;
@@ -110,7 +110,7 @@ static void stalled(struct tidal_host *host, struct fake_hart *hart)
 	struct tidal_ev_stall *event;
 
 	leave(host, hart);
-	event = &fake_ring_put(&host->ring, TIDAL_EV_STALL)->u.stall;
+	event = &host_ring_put(&host->ring, TIDAL_EV_STALL)->u.stall;
 	event->vcpu = hart->id;
 	event->access = hart->stall.access;
 	event->gpa = hart->stall.gpa;
@@ -129,7 +129,7 @@ static void run_one(struct tidal_host *host, struct fake_hart *hart, uint32_t bu
 	case FAKE_EXIT_BUDGET:
 		if (!hart->watch || hart->retired == hart->started)
 			break;
-		fake_ring_put(&host->ring, TIDAL_EV_RETIRED)->u.retired.vcpu = hart->id;
+		host_ring_put(&host->ring, TIDAL_EV_RETIRED)->u.retired.vcpu = hart->id;
 		hart->watch = false;
 		break;
 	case FAKE_EXIT_STALL:

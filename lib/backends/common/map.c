@@ -7,12 +7,12 @@
 #define FIRST_SLOTS 64u
 #define MAX_SLOTS (1u << 31)
 
-static uint32_t home(const struct fake_map *map, tidal_gfn gfn)
+static uint32_t home(const struct host_map *map, tidal_gfn gfn)
 {
 	return (uint32_t)((gfn * 0x9e3779b97f4a7c15u) >> 32) & map->mask;
 }
 
-bool fake_map_init(struct fake_map *map)
+bool host_map_init(struct host_map *map)
 {
 	map->slots = calloc(FIRST_SLOTS, sizeof(*map->slots));
 	map->mask = FIRST_SLOTS - 1;
@@ -20,25 +20,25 @@ bool fake_map_init(struct fake_map *map)
 	return map->slots != NULL;
 }
 
-void fake_map_fini(struct fake_map *map)
+void host_map_fini(struct host_map *map)
 {
 	free(map->slots);
 	map->slots = NULL;
 }
 
-struct fake_page *fake_map_find(const struct fake_map *map, tidal_gfn gfn)
+struct host_page *host_map_find(const struct host_map *map, tidal_gfn gfn)
 {
 	for (uint32_t i = home(map, gfn);; i = (i + 1) & map->mask) {
-		struct fake_page *page = &map->slots[i];
+		struct host_page *page = &map->slots[i];
 
 		if (page->key == 0)
 			return NULL;
-		if (fake_page_gfn(page) == gfn)
+		if (host_page_gfn(page) == gfn)
 			return page;
 	}
 }
 
-static struct fake_page *free_slot(const struct fake_map *map, tidal_gfn gfn)
+static struct host_page *free_slot(const struct host_map *map, tidal_gfn gfn)
 {
 	uint32_t i = home(map, gfn);
 
@@ -48,9 +48,9 @@ static struct fake_page *free_slot(const struct fake_map *map, tidal_gfn gfn)
 }
 
 /* At most three quarters full, so that probes stay short and always end. */
-bool fake_map_reserve(struct fake_map *map, uint32_t n)
+bool host_map_reserve(struct host_map *map, uint32_t n)
 {
-	struct fake_map bigger = *map;
+	struct host_map bigger = *map;
 	uint64_t slots = (uint64_t)map->mask + 1;
 
 	while (((uint64_t)map->used + n) * 4 > slots * 3)
@@ -64,48 +64,48 @@ bool fake_map_reserve(struct fake_map *map, uint32_t n)
 		return false;
 	bigger.mask = (uint32_t)(slots - 1);
 	for (uint64_t i = 0; i <= map->mask; i++) {
-		const struct fake_page *page = &map->slots[i];
+		const struct host_page *page = &map->slots[i];
 
 		if (page->key != 0)
-			*free_slot(&bigger, fake_page_gfn(page)) = *page;
+			*free_slot(&bigger, host_page_gfn(page)) = *page;
 	}
 	free(map->slots);
 	*map = bigger;
 	return true;
 }
 
-struct fake_page *fake_map_add(struct fake_map *map, tidal_gfn gfn, uint32_t frame, unsigned prot)
+struct host_page *host_map_add(struct host_map *map, tidal_gfn gfn, uint32_t frame, unsigned prot)
 {
-	struct fake_page *page = free_slot(map, gfn);
+	struct host_page *page = free_slot(map, gfn);
 
-	*page = (struct fake_page){ .key = gfn << 2 | prot, .frame = frame };
+	*page = (struct host_page){ .key = gfn << 2 | prot, .frame = frame };
 	map->used++;
 	return page;
 }
 
 /* Close the gap, so that no probe sequence is cut: no tombstones are needed. */
-void fake_map_remove(struct fake_map *map, struct fake_page *page)
+void host_map_remove(struct host_map *map, struct host_page *page)
 {
 	uint32_t gap = (uint32_t)(page - map->slots);
 
 	for (uint32_t i = (gap + 1) & map->mask; map->slots[i].key != 0; i = (i + 1) & map->mask) {
-		uint32_t h = home(map, fake_page_gfn(&map->slots[i]));
+		uint32_t h = home(map, host_page_gfn(&map->slots[i]));
 
 		if (((i - h) & map->mask) < ((i - gap) & map->mask))
 			continue;
 		map->slots[gap] = map->slots[i];
 		gap = i;
 	}
-	map->slots[gap] = (struct fake_page){ 0 };
+	map->slots[gap] = (struct host_page){ 0 };
 	map->used--;
 }
 
-bool fake_map_any(const struct fake_map *map, tidal_gfn first, uint64_t pages)
+bool host_map_any(const struct host_map *map, tidal_gfn first, uint64_t pages)
 {
 	for (uint64_t i = 0; i <= map->mask; i++) {
-		const struct fake_page *page = &map->slots[i];
+		const struct host_page *page = &map->slots[i];
 
-		if (page->key != 0 && fake_page_gfn(page) - first < pages)
+		if (page->key != 0 && host_page_gfn(page) - first < pages)
 			return true;
 	}
 	return false;

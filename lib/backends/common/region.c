@@ -11,7 +11,7 @@ static int check(const struct tidal_region *region)
 	return region->bytes - 1 > UINT64_MAX - region->base ? TIDAL_EINVAL : 0;
 }
 
-int fake_region_add(struct fake_regions *regions, const struct tidal_region *region)
+int host_region_add(struct host_regions *regions, const struct tidal_region *region)
 {
 	int r = check(region);
 
@@ -24,13 +24,13 @@ int fake_region_add(struct fake_regions *regions, const struct tidal_region *reg
 		    other->base - region->base < region->bytes)
 			return TIDAL_EEXIST;
 	}
-	if (regions->count == FAKE_REGIONS)
+	if (regions->count == HOST_REGIONS)
 		return TIDAL_EFULL;
 	regions->at[regions->count++] = *region;
 	return 0;
 }
 
-const struct tidal_region *fake_region_find(const struct fake_regions *regions, tidal_gpa gpa)
+const struct tidal_region *host_region_find(const struct host_regions *regions, tidal_gpa gpa)
 {
 	for (uint32_t i = 0; i < regions->count; i++) {
 		const struct tidal_region *region = &regions->at[i];
@@ -41,7 +41,7 @@ const struct tidal_region *fake_region_find(const struct fake_regions *regions, 
 	return NULL;
 }
 
-void fake_region_remove(struct fake_regions *regions, const struct tidal_region *region)
+void host_region_remove(struct host_regions *regions, const struct tidal_region *region)
 {
 	regions->at[region - regions->at] = regions->at[--regions->count];
 }
