@@ -17,8 +17,12 @@ struct digest_view {
 	uint64_t (*id)(void *arg, tidal_nodeid node, tidal_gfn gfn, uint32_t id);
 	/* When somebody began to wait. */
 	uint64_t (*since)(void *arg, tidal_time since);
-	/* Where this node believes others' pages to be is left to the caller. */
-	bool without_hints;
+	/* Left to the caller: the scheduler, and where others' pages and vCPUs are believed to be. */
+	bool bare;
+	/* Other names for pages and for vCPUs (one for each); NULL: their own. Cores that differ
+	 * only in what these are called have the same digest, once names are given to match. */
+	tidal_gfn (*page)(void *arg, tidal_gfn gfn);
+	const tidal_vcpuid *vcpu;
 	void *arg;
 };
 

@@ -131,9 +131,10 @@ bool sched_check(const struct sched *s, const char **why)
 	return check_counts(s, why);
 }
 
+/* Not the same both ways round, nor for neighbours: small numbers are folded into small ones. */
 static uint64_t fold(uint64_t h, uint64_t x)
 {
-	return mix64(h ^ x);
+	return mix64(h * UINT64_C(0xd6e8feb86659fd93) ^ x);
 }
 
 /* How many vCPUs came before this one and are ready or running too, or wait for the same. The

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * explore [-lw] [-t seconds] [-m MiB] [-d depth] [NAME...] - every interleaving of small worlds,
+ * explore [-lw] [-t seconds] [-m MiB] [-d depth] [-a n] [NAME...] - every interleaving of small worlds,
  * breadth first. In each state the memory is coherent, every vCPU lives once, and the cores'
  * own invariants hold; and from each of them some way leads to a quiet one.
  *
  * Prints a line of figures for every world, and whether it closed: then all is known. One that
  * ends by time or memory passes, if nothing was found and it says so; a violation prints the way
  * that led there. The worlds are listed in worlds.c. Without names those are explored that are
- * quick; -l: all others. -w also prints the way to the last state that was found.
+ * quick; -l: all others. -a: one of n states that are met again is audited (space_audit.c); of quick
+ * worlds all are. -w also prints the way to the last state that was found.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -36,7 +37,12 @@ static void head(void)
 	       "depth", "seconds", "MiB", "");
 }
 
-static void print_figures(const struct space *x, const struct world *w, uint32_t drained,
+/* How many states at its end were drained, and how many that were met again audited. */
+struct checked {
+	uint32_t drained, audited;
+};
+
+static void print_figures(const struct space *x, const struct world *w, const struct checked *n,
 			  double took)
 {
 	printf("%-26s %10u %11u %8u %6u %7.1f %6zu  ", w->name, x->states, x->edges, space_quiet(x),
@@ -44,9 +50,10 @@ static void print_figures(const struct space *x, const struct world *w, uint32_t
 	if (x->found)
 		printf("found: %s\n", x->found);
 	else if (space_closed(x))
-		printf("closed\n");
+		printf("closed, %u audited\n", n->audited);
 	else
-		printf("open: %u expanded, %u of the others drained\n", x->expanded, drained);
+		printf("open: %u expanded, %u of the others drained, %u audited\n", x->expanded,
+		       n->drained, n->audited);
 }
 
 /*
@@ -84,7 +91,7 @@ static bool explore(const struct world *w, const struct bounds *bounds)
 {
 	double start = seconds();
 	struct bounds b = *bounds;
-	uint32_t drained;
+	struct checked n;
 	struct space x;
 	bool ok;
 
@@ -94,9 +101,12 @@ static bool explore(const struct world *w, const struct bounds *bounds)
 	}
 	if (!b.depth)
 		b.depth = w->depth;
+	if (w->quick && !b.audit)
+		b.audit = 1;
 	space_explore(&x, &b);
-	drained = check_quiet(&x);
-	print_figures(&x, w, drained, seconds() - start);
+	n.drained = check_quiet(&x);
+	n.audited = x.found ? 0 : space_audit(&x);
+	print_figures(&x, w, &n, seconds() - start);
 	ok = is_right(&x, w->planted);
 	if (b.way)
 		space_print_way(&x, x.states - 1, NULL);
@@ -119,7 +129,7 @@ int main(int argc, char **argv)
 	bool ok = true, slow = false;
 	int c;
 
-	while ((c = getopt(argc, argv, "lwt:m:d:")) != -1) {
+	while ((c = getopt(argc, argv, "lwt:m:d:a:")) != -1) {
 		if (c == 'l')
 			slow = true;
 		else if (c == 'w')
@@ -128,6 +138,8 @@ int main(int argc, char **argv)
 			bounds.seconds = strtod(optarg, NULL);
 		else if (c == 'm')
 			bounds.bytes = strtoull(optarg, NULL, 0) << 20;
+		else if (c == 'a')
+			bounds.audit = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (c == 'd')
 			bounds.depth = (unsigned)strtoul(optarg, NULL, 0);
 		else

@@ -130,9 +130,10 @@ bool link_wants(const struct link *l)
 
 /* ---- digest ---- */
 
+/* Not the same both ways round, nor for neighbours: small numbers are folded into small ones. */
 static uint64_t fold(uint64_t h, uint64_t x)
 {
-	return mix64(h ^ x);
+	return mix64(h * UINT64_C(0xd6e8feb86659fd93) ^ x);
 }
 
 static uint64_t of_msg(const struct msg *m, const struct link_bodies *b)
@@ -147,7 +148,8 @@ static uint64_t of_lane(const struct link *l, const struct peer *p, unsigned c,
 			const struct link_bodies *b)
 {
 	const struct lane *lane = &p->lane[c];
-	uint64_t h = fold(c, lane->sent - lane->acked);
+	/* which of several is repeated first depends on the slot that it has */
+	uint64_t h = fold(c | (lane->acked & (lane_window(c) - 1)) << 8, lane->sent - lane->acked);
 
 	for (uint64_t seq = lane->acked + 1; seq <= lane->sent; seq++) {
 		const struct msg *m = in_flight(l, p, c, seq);

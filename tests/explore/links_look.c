@@ -32,9 +32,10 @@ const char *links_violation(void *links)
 	return s->m->violation;
 }
 
+/* Not the same both ways round, nor for neighbours: small numbers are folded into small ones. */
 static uint64_t fold(uint64_t h, uint64_t x)
 {
-	return mix64(h ^ x);
+	return mix64(h * UINT64_C(0xd6e8feb86659fd93) ^ x);
 }
 
 /* Of a letter only how far it has come counts. */

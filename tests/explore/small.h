@@ -35,6 +35,8 @@ enum small_features {
 	SMALL_NO_RETIRE = 2048, /* the host can't tell retired instructions */
 	SMALL_TOGETHER = 4096, /* all vCPUs start on node 0 */
 	SMALL_WARM = 16384, /* pages are not dormant at first: node 0 has written to them */
+	SMALL_NAMED = 32768, /* vCPUs and pages are told apart even where they are alike */
+	SMALL_RUMOUR = 65536, /* news for a vCPU's home of where it is now take their time */
 	SMALL_APART = 8192, /* the second page is in another range, with another home */
 };
 
@@ -48,6 +50,7 @@ enum small_fault {
 	FAULT_TEST,	/* every page is said to be all zeroes */
 	FAULT_VCPU,	/* a vCPU goes on after it has been saved */
 	FAULT_WAKE,	/* the host forgets to say that it has mapped a page */
+	FAULT_BLIND,	/* not of the host: the digest does not look into messages */
 };
 
 struct small_config {

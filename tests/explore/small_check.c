@@ -131,6 +131,15 @@ static void check_promises(struct small *s, unsigned node)
 		small_violate(s, "a frame is kept for nobody");
 }
 
+/* When nothing is under way its home knows where a vCPU is. */
+static void check_home(struct small *s, tidal_vcpuid v)
+{
+	const struct vcpu *home = vcpus_at(&s->core[v % s->config.nodes]->vcpus, v);
+
+	if (!vcpu_is_here(vcpus_at(&s->core[home->node]->vcpus, v)))
+		small_violate(s, "a home does not know where its vCPU is");
+}
+
 const char *small_violation(void *small)
 {
 	struct small *s = small;
@@ -144,6 +153,8 @@ const char *small_violation(void *small)
 	}
 	for (unsigned v = 0; v < s->config.vcpus; v++)
 		check_vcpu(s, (tidal_vcpuid)v);
+	for (unsigned v = 0; quiet && v < s->config.vcpus; v++)
+		check_home(s, (tidal_vcpuid)v);
 	for (unsigned n = 0; n < s->config.nodes; n++) {
 		check_frames(s, n);
 		if (tidal_core_check(s->core[n], &why))

@@ -35,8 +35,8 @@ static void stay_patient(struct small *s, unsigned node)
 	for (unsigned p = 0; p < s->config.pages; p++) {
 		struct transit *t = transits_find(&s->core[node]->transits, s->gfn[p]);
 
-		if (t && t->tries > 1)
-			t->tries = 1;
+		if (t)
+			t->tries = 0;
 	}
 }
 
@@ -349,8 +349,9 @@ static bool is_old_news(const struct small *s, const struct thing *t)
 
 	if (!small_decode(t, &m))
 		return false;
-	if (m.kind == MSG_VCPU_AT)
-		return m.u.vcpu_at.epoch <= vcpus_at(&core->vcpus, m.u.vcpu_at.vcpu)->epoch;
+	if (m.kind == MSG_VCPU_AT) /* which is for people to look at only */
+		return !(s->config.features & SMALL_RUMOUR) ||
+		       m.u.vcpu_at.epoch <= vcpus_at(&core->vcpus, m.u.vcpu_at.vcpu)->epoch;
 	if (m.kind == MSG_FOUND) {
 		w = owners_hinted(&core->owners, m.u.found.gfn); /* of one page no hint is lost */
 		return s->config.pages == 1 && w.node != TIDAL_NODE_NONE &&

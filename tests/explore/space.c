@@ -47,6 +47,13 @@ static void rehash(struct space *x)
 		*slot_of(x, x->state[i].digest) = i + 1;
 }
 
+uint32_t space_find(const struct space *x, uint64_t digest)
+{
+	const uint32_t *slot = slot_of(x, digest);
+
+	return *slot ? *slot - 1 : x->states;
+}
+
 /* The number of the state that the subject is in now. *is_new: it was not known. */
 static uint32_t note_state(struct space *x, uint32_t parent, struct step step, bool *is_new)
 {
@@ -131,8 +138,7 @@ void space_print_way(struct space *x, uint32_t to, const struct step *last)
 
 /* ---- exploring ---- */
 
-/* Another list of answers for the policy; false: all have been tried. */
-static bool next_answers(struct step *step, unsigned questions)
+bool space_next_answers(struct step *step, unsigned questions)
 {
 	unsigned answers = step->policy & ((1u << questions) - 1);
 
@@ -144,6 +150,20 @@ static bool next_answers(struct step *step, unsigned questions)
 		return false;
 	step->policy = (uint8_t)(answers | 1u << (questions - 1));
 	return true;
+}
+
+/* The subject is in a state that is known: keep what it looks like now? */
+static void note_again(struct space *x, uint32_t to, uint32_t from, struct step step)
+{
+	if (!x->audit || x->met++ % x->audit)
+		return;
+	if (x->agains == x->agains_room) {
+		x->agains_room = x->agains_room ? x->agains_room * 2 : 1024;
+		x->again = grow(x->again, x->agains_room * sizeof(*x->again));
+	}
+	x->again[x->agains++] = (struct again){
+		snapshot_take(x->snapshots, &x->snapshot_bytes), to, from, step,
+	};
 }
 
 /* Try one step with all answers. */
@@ -168,10 +188,12 @@ static void try_step(struct space *x, uint32_t from, struct step step, unsigned 
 				note_edge(x, to);
 				++*possible;
 			}
+			if (!is_new)
+				note_again(x, to, from, step);
 		}
 		if (why)
 			note_found(x, why, from, &step);
-	} while (!x->found && next_answers(&step, questions));
+	} while (!x->found && space_next_answers(&step, questions));
 }
 
 static void expand(struct space *x, uint32_t from)
@@ -202,6 +224,7 @@ void space_explore(struct space *x, const struct bounds *bounds)
 	uint32_t level_end = x->states;
 	bool in_bounds = true;
 
+	x->audit = bounds->audit;
 	while (!x->found && x->expanded < x->states && in_bounds) {
 		if (x->expanded == level_end) {
 			x->depth++;
@@ -235,6 +258,9 @@ void space_close(struct space *x)
 	for (uint32_t i = x->expanded; i < x->states; i++)
 		if (x->state[i].snapshot)
 			snapshot_free(x->state[i].snapshot);
+	for (uint32_t i = 0; i < x->agains; i++)
+		snapshot_free(x->again[i].snapshot);
+	free(x->again);
 	free(x->state);
 	free(x->bucket);
 	free(x->edge);

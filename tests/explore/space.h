@@ -14,6 +14,7 @@ struct bounds {
 	size_t bytes;
 	unsigned depth; /* steps from the first state; 0: any */
 	bool way;	/* print how the last state was reached */
+	uint32_t audit; /* of states that are met again every so manieth is audited; 0: none */
 };
 
 struct state {
@@ -23,6 +24,13 @@ struct state {
 	uint32_t edges; /* expanded: the first of its edges; they end where the next one's begin */
 	struct step step; /* from the parent to here */
 	bool quiet;
+};
+
+/* A state that was met again, to be audited: what it looks like now, and how it was reached. */
+struct again {
+	void *snapshot;
+	uint32_t to, from;
+	struct step step;
 };
 
 struct space {
@@ -38,6 +46,8 @@ struct space {
 	uint32_t expanded;
 	unsigned depth; /* of the states that are being expanded: steps from the first */
 	size_t snapshot_bytes, most_bytes;
+	struct again *again;
+	uint32_t agains, agains_room, audit, met;
 	const char *found; /* what is wrong; NULL: nothing */
 	uint32_t at;	   /* in this state, or after this step from it */
 	struct step step;
@@ -56,9 +66,20 @@ static inline bool space_closed(const struct space *x)
 	return x->expanded == x->states;
 }
 
+/* The state with this digest; x->states: none. */
+uint32_t space_find(const struct space *x, uint64_t digest);
+/* Another list of answers for the policy; false: all have been tried. */
+bool space_next_answers(struct step *step, unsigned questions);
+
 /* The steps that lead to what was found, or to this state. */
 void space_print_way(struct space *x, uint32_t to, const struct step *last);
 uint32_t space_way_length(const struct space *x, uint32_t to);
+
+/*
+ * space_audit.c: compare what follows the states that were to be audited with what followed those
+ * with the same digest that were met first. Notes a difference as found; returns how many were.
+ */
+uint32_t space_audit(struct space *x);
 
 /*
  * space_quiet.c: the number of states from which no quiet one can be reached, by the graph

@@ -39,6 +39,8 @@ const struct world worlds[] = {
 	{ "2x1x2 fickle", POD(2, 1, 2, .features = SMALL_FICKLE | SMALL_EXEC), LONG },
 	/* three nodes */
 	{ "3x1x2 policy", POD(3, 1, 2, .features = SMALL_POLICY), LONG },
+	{ "3x1x2 policy named", POD(3, 1, 2, .features = SMALL_POLICY | SMALL_NAMED), LONG },
+	{ "3x1x2 policy rumour", POD(3, 1, 2, .features = SMALL_POLICY | SMALL_RUMOUR), LONG },
 	{ "3x1x2 policy home", POD(3, 1, 2, .features = SMALL_POLICY, .home = 2), LONG },
 	{ "3x1x2 zero policy", POD(3, 1, 2, .features = SMALL_ZERO | SMALL_POLICY), LONG },
 	{ "3x1x2 evict policy", POD(3, 1, 2, .features = SMALL_EVICT | SMALL_POLICY), LONG },
@@ -47,6 +49,8 @@ const struct world worlds[] = {
 	{ "3x1x3", POD(3, 1, 3, 0), LONG },
 	/* two pages */
 	{ "2x2x2", POD(2, 2, 2, 0), LONG },
+	{ "2x2x2 named", POD(2, 2, 2, .features = SMALL_NAMED), LONG },
+	{ "2x2x2 policy named", POD(2, 2, 2, .features = SMALL_POLICY | SMALL_NAMED), LONG },
 	{ "2x2x2 policy", POD(2, 2, 2, .features = SMALL_POLICY), LONG },
 	{ "2x2x2 apart", POD(2, 2, 2, .features = SMALL_APART), LONG },
 	{ "2x2x2 apart policy", POD(2, 2, 2, .features = SMALL_APART | SMALL_POLICY), LONG },
@@ -68,6 +72,8 @@ const struct world worlds[] = {
 	  PLANT("core and host disagree about a running vCPU") },
 	{ "mapped and not said", POD(2, 1, 2, .fault = FAULT_WAKE),
 	  PLANT("nothing can happen any more, and not all is quiet") },
+	{ "a digest that is blind", POD(2, 1, 2, .features = SMALL_POLICY, .fault = FAULT_BLIND),
+	  PLANT("two states with the same digest lead to different ones") },
 	{ "a message twice", POD(2, 1, 2, .repeats = 1), PLANT("a page has two owners") },
 	{ "a message lost", POD(2, 1, 2, .losses = 1), PLANT("a page has no owner") },
 	{ 0 },
