@@ -104,6 +104,9 @@ enum tidal_report {
 	TIDAL_REPORT_HOST_FAILED = 7, /* error: the host could not carry out an action: see below */
 	TIDAL_REPORT_PIN_CONFLICT = 8, /* gfn: two pins make an access impossible */
 	TIDAL_REPORT_SPACE = 9,	    /* a table is full (`text` says which): raise that parameter */
+	/* From the driver, of what its transport says (transport.h); error TIDAL_EPEER: */
+	TIDAL_REPORT_PEER_SILENT = 10, /* node: nothing was heard of it for too long */
+	TIDAL_REPORT_PEER_DOWN = 11,   /* node: it is dead. What is lost with it is reported as such */
 };
 
 /*

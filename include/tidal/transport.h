@@ -33,6 +33,7 @@ enum tidal_completion_kind {
 	TIDAL_DONE_RECV = 1, /* a message came */
 	TIDAL_DONE_SENT = 2, /* only when caps.copies is 0: cookie of send() */
 	TIDAL_DONE_PEER_DOWN = 3, /* from: see below */
+	TIDAL_DONE_PEER_SILENT = 4, /* from: nothing was heard of it for too long: see below */
 };
 
 /*
@@ -41,6 +42,10 @@ enum tidal_completion_kind {
  * connection is no such knowledge: a transport makes a new one, and says nothing. It names no
  * incarnation, which a transport doesn't know: so it comes before the first message of the peer's
  * next one, and once.
+ *
+ * PEER_SILENT: it may be dead, cut off or slow, which the transport can't tell. The embedder hears
+ * of it (TIDAL_REPORT_PEER_SILENT), the core does not: its messages are sent again for as long as it
+ * takes. Said once, and again only after the peer has been heard.
  */
 
 struct tidal_completion {
@@ -88,9 +93,16 @@ struct tidal_transport_ops {
 
 	/* Take up to *n* completions, those due at *now*; the number taken is returned. */
 	int (*poll)(struct tidal_transport *, tidal_time now, struct tidal_completion *done, int n);
-	/* When poll() will next have something without further calls; TIDAL_NEVER: can't tell. */
+	/*
+	 * When poll() will next have something, or something to do (a heartbeat), without further
+	 * calls; TIDAL_NEVER: can't tell.
+	 */
 	tidal_time (*deadline)(struct tidal_transport *);
-	int (*wait_fd)(struct tidal_transport *); /* -1: none */
+	/*
+	 * Readable when poll() may have something; -1: none. Sleep on it only if the last call was a
+	 * poll() with n > 0 that returned 0, and not beyond deadline().
+	 */
+	int (*wait_fd)(struct tidal_transport *);
 
 	/* Optional (caps.one_sided), else NULL: read or write a peer's registered memory. */
 	int (*read)(struct tidal_transport *, tidal_nodeid, void *buf, uint32_t len,

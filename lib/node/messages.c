@@ -128,6 +128,17 @@ static void received(struct tidal_node *n, const struct tidal_completion *c)
 	}
 }
 
+static void report_peer(struct tidal_node *n, uint32_t what, tidal_nodeid peer, const char *text)
+{
+	const struct tidal_act_report report = {
+		.what = what, .error = TIDAL_EPEER, .gfn = TIDAL_GFN_NONE,
+		.vcpu = TIDAL_VCPU_NONE, .node = peer, .text = text,
+	};
+
+	if (n->callbacks.report)
+		n->callbacks.report(n->arg, &report);
+}
+
 /* At once: what comes behind it may be its successor's, which is not to be taken for dead. */
 static void peer_down(struct tidal_node *n, tidal_nodeid peer)
 {
@@ -138,6 +149,7 @@ static void peer_down(struct tidal_node *n, tidal_nodeid peer)
 		events_add(n, &down);
 	else if (ret < 0)
 		node_report_failure(n, ret, TIDAL_VCPU_NONE, "the core refuses news of a peer");
+	report_peer(n, TIDAL_REPORT_PEER_DOWN, peer, "a node has died");
 }
 
 static void completed(struct tidal_node *n, const struct tidal_completion *c)
@@ -151,6 +163,10 @@ static void completed(struct tidal_node *n, const struct tidal_completion *c)
 		break;
 	case TIDAL_DONE_PEER_DOWN:
 		peer_down(n, c->from);
+		break;
+	case TIDAL_DONE_PEER_SILENT:
+		report_peer(n, TIDAL_REPORT_PEER_SILENT, c->from,
+			    "nothing is heard of a node any more");
 		break;
 	default:
 		break;

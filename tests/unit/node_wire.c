@@ -220,6 +220,27 @@ static void test_news_of_a_death_keeps_its_place(void **state)
 	assert_int_equal(script_call("push", 0)->event.kind, TIDAL_EV_MESSAGE);
 	assert_int_equal(script_call("push", 1)->event.kind, TIDAL_EV_PEER_DOWN);
 	assert_int_equal(script_call("push", 2)->event.kind, TIDAL_EV_MESSAGE);
+	assert_int_equal(script.reports, 1);
+	assert_int_equal(script.report.what, TIDAL_REPORT_PEER_DOWN);
+	assert_int_equal(script.report.node, 1);
+	tidal_node_close(node);
+}
+
+/* The embedder hears of it. The core does not: nobody knows that the peer is dead. */
+static void test_silence_of_a_peer_is_reported(void **state)
+{
+	struct tidal_node *node = script_open();
+
+	(void)state;
+	script_forget();
+	script.completions[script.done_tail++] = (struct tidal_completion){
+		.kind = TIDAL_DONE_PEER_SILENT, .from = 1 };
+	step(node);
+	assert_int_equal(script_calls("push"), 0);
+	assert_int_equal(script.reports, 1);
+	assert_int_equal(script.report.what, TIDAL_REPORT_PEER_SILENT);
+	assert_int_equal(script.report.error, TIDAL_EPEER);
+	assert_int_equal(script.report.node, 1);
 	tidal_node_close(node);
 }
 
@@ -383,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_payloads_of_refused_messages_are_posted_again),
 		cmocka_unit_test(test_strange_messages),
 		cmocka_unit_test(test_news_of_a_death_keeps_its_place),
+		cmocka_unit_test(test_silence_of_a_peer_is_reported),
 		cmocka_unit_test(test_messages_put_off_are_passed_and_kept_in_order),
 		cmocka_unit_test(test_messages_put_off_move_up),
 		cmocka_unit_test(test_too_many_messages_put_off),
