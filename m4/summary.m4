@@ -2,7 +2,7 @@
 # What configure says at its end. It must not promise what this version can't do.
 
 AC_DEFUN([TIDAL_SUMMARY],
-[for tidal_part in kvm xen libfabric; do
+[for tidal_part in kvm xen; do
 	eval tidal_have=\$have_$tidal_part
 	AS_IF([test $tidal_have = yes],
 		[eval tidal_say_$tidal_part="'not in this version (its headers were found, but are not used yet)'"],
@@ -10,6 +10,8 @@ AC_DEFUN([TIDAL_SUMMARY],
 done
 AS_IF([test $have_guests = yes], [tidal_guests=$GUEST_CC],
 	[tidal_guests="none: guests are not built, their tests are skipped (Debian: clang lld)"])
+AS_IF([test $have_libfabric = yes], [tidal_fabric=yes],
+	[tidal_fabric="no: not built (Debian: libfabric-dev)"])
 AS_IF([test $have_cmocka = yes], [tidal_unit=yes],
 	[tidal_unit="no: skipped (Debian: libcmocka-dev)"])
 AS_IF([test "$FUZZ_CC" = no], [tidal_fuzz="none (Debian: clang); the corpora are replayed without it"],
@@ -29,7 +31,7 @@ AC_MSG_NOTICE([
     xen                 $tidal_say_xen
   transports
     inproc              yes
-    libfabric           $tidal_say_libfabric
+    fabric              $tidal_fabric
   libraries
     hwloc               $have_hwloc
     xxhash              $have_xxhash
