@@ -56,7 +56,7 @@ static void found_timer_while_copy_is_dropped(void **state)
 	story_pass(&s, 100 * US);
 	story_tell(&s, 2, TIDAL_WRITE, 7); /* waits at node 3 until that loses patience */
 	for (unsigned i = 0; i < 40000 && story_page(&s, 2, 7).transient != SIT_BACKOFF; i++)
-		story_pass(&s, 1 * US);
+		world_step(s.w);
 	assert_int_equal(story_page(&s, 2, 7).transient, SIT_BACKOFF);
 	world_stop_host(s.w, 2, true);
 	story_mend(&s);
@@ -583,7 +583,7 @@ static void found_owner_is_asked_at_once(void **state)
 	}
 	story_tell(&s, 2, TIDAL_WRITE, 5);
 	for (unsigned i = 0; i < 100000 && !story_seen(&s, MSG_FOUND, 1, 2); i++)
-		story_pass(&s, 1 * US);
+		world_step(s.w);
 	assert_int_equal(story_seen(&s, MSG_FOUND, 1, 2), 1);
 	assert_true(story_finish(&s, 2, 100 * US));
 	story_close(&s);
