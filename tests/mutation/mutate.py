@@ -206,8 +206,8 @@ def measure(plan):
     return passing
 
 
-def judged(plan, tests, order, wanted, jobs):
-    """Mutants in the order of the sample, until so many of them count."""
+def judged(plan, tests, order, wanted, jobs, until):
+    """Mutants in the order of the sample, until so many of them count or the time is over."""
     originals = {}
     with tempfile.TemporaryDirectory() as folder:
         for source in sorted({m.source for m in order}):
@@ -215,7 +215,7 @@ def judged(plan, tests, order, wanted, jobs):
                 originals[source] = content(compiled(plan, source, f.read(), folder))
     counted = at = 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        while counted < wanted and at < len(order):
+        while counted < wanted and at < len(order) and time.time() < until:
             batch = order[at:at + max(1, min(4 * jobs, wanted - counted))]
             at += len(batch)
             results = pool.map(lambda m: verdict(plan, tests, m, originals), batch)
@@ -229,7 +229,8 @@ def main():
     for name, kind, default in (("--plan", str, None), ("--equivalent", str, None),
                                 ("--log", str, "mutation.log"), ("--commit", str, "unknown"),
                                 ("--count", int, 1000), ("--seed", int, 1),
-                                ("--jobs", int, os.cpu_count())):
+                                ("--jobs", int, os.cpu_count()),
+                                ("--minutes", float, float("inf"))):
         arguments.add_argument(name, type=kind, default=default)
     arguments.add_argument("--verbose", action="store_true", help="tell of every mutant")
     arguments.add_argument("sources", nargs="+")
@@ -245,7 +246,8 @@ def main():
     random.Random(options.seed).shuffle(order)
     count = dict.fromkeys(("build", "same", "killed", "timeout", "equivalent", "survived"), 0)
     survivors = []
-    for mutant in judged(plan, tests, order, options.count, options.jobs):
+    for mutant in judged(plan, tests, order, options.count, options.jobs,
+                         begun + 60 * options.minutes):
         result = mutant.result
         if result not in count:
             count["timeout"] += "timeout" in result
