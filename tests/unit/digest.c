@@ -87,6 +87,30 @@ static void fill(struct one_core *o, const struct origin *from)
 	fill_transit(o, transits_begin(&o->core->transits, PAGE), from);
 }
 
+/* Each of those that are relative to something counts alone, too. */
+static void check_alone(struct one_core *o, struct origin *from)
+{
+	struct transit *t = transits_find(&o->core->transits, PAGE);
+	struct queued *q = (struct queued *)((char *)&o->core->transits + o->core->transits.queued);
+	struct wire_request *r = &q[t->queue - 1].request;
+	uint64_t *const number[] = { &t->known, &t->stale, &t->epoch, &t->drop_epoch, &t->since,
+				     &r->since, &r->held_epoch, &r->lead };
+	uint64_t was = seen_from(o, from);
+
+	for (unsigned i = 0; i < 8; i++) {
+		++*number[i];
+		assert_true(seen_from(o, from) != was);
+		--*number[i];
+	}
+	r->id++;
+	assert_true(seen_from(o, from) != was);
+	r->id--;
+	t->id++;
+	assert_true(seen_from(o, from) != was);
+	t->id--;
+	assert_true(seen_from(o, from) == was);
+}
+
 /* Only what epochs, ids and times are relative to each other counts. */
 static void test_moved_along_as_a_whole(void **state)
 {
@@ -107,6 +131,7 @@ static void test_moved_along_as_a_whole(void **state)
 		wrong.time += i == 4;
 		assert_true(seen_from(&a, &here) != seen_from(&b, &wrong));
 	}
+	check_alone(&a, &here);
 	one_close(&a);
 	one_close(&b);
 }
@@ -147,10 +172,7 @@ static void change_transit(struct one_core *o, struct transit *t, unsigned flags
 		*flag[i] = flags >> i & 1;
 	for (unsigned i = 0; i < 6; i++)
 		CHANGED(*flag[i], !*flag[i]);
-	CHANGED(t->after, t->after ^ 1);
-	CHANGED(t->prot, t->prot ^ 1);
 	CHANGED(t->timer, 5);
-	CHANGED(t->peer, t->peer ^ 1);
 	CHANGED(t->hold_vcpu, t->hold_vcpu ^ 1);
 	CHANGED(t->frame, 1);
 	CHANGED(t->drop_to, t->drop_to ^ 2);
@@ -203,6 +225,7 @@ static void test_every_field_of_a_transit(void **state)
 static void test_fields_by_state(void **state)
 {
 	static const uint8_t asks[] = { SIT_ROOM, SIT_BACKOFF, SIT_DROPPING };
+	static const uint8_t meets[] = { SIT_OFFERED, SIT_PUSHING, SIT_EXPECTED };
 	static const uint8_t serves[] = { SIT_LOWERING, SIT_LEAVING };
 	const struct origin from = { 10, 20, 30, 40, 50 };
 	struct one_core core, *o = &core;
@@ -214,8 +237,8 @@ static void test_fields_by_state(void **state)
 	t->promised = false;
 	for (unsigned i = 0; i < 3; i++) {
 		t->state = asks[i];
+		t->after = t->state == SIT_DROPPING ? SIT_BACKOFF : SIT_INVALID;
 		CHANGED(t->vcpu, t->vcpu ^ 1);
-		CHANGED(t->asked, t->asked ^ 1);
 		CHANGED(t->tries, 6);
 		t->tries = 6;
 		IGNORED(t->tries, 7); /* the wait grows no longer */
@@ -225,7 +248,14 @@ static void test_fields_by_state(void **state)
 		CHANGED(t->known, t->known + 1);
 		IGNORED(t->id, 7);
 	}
+	CHANGED(t->after, SIT_INVALID);
+	CHANGED(t->after, SIT_ROOM);
+	t->after = SIT_INVALID;
+	IGNORED(t->known, 1234); /* the page will not be asked for again */
 	t->state = SIT_HELD;
+	IGNORED(t->after, SIT_ROOM);
+	IGNORED(t->prot, 1);
+	IGNORED(t->peer, 1);
 	IGNORED(t->vcpu, 1);
 	IGNORED(t->known, 1);
 	IGNORED(t->epoch, 1);
@@ -235,6 +265,15 @@ static void test_fields_by_state(void **state)
 	t->promised = true;
 	CHANGED(t->known, t->known + 1);
 	CHANGED(t->id, t->id + 1);
+	CHANGED(t->asked, t->asked ^ 1);
+	t->state = SIT_MAPPING;
+	CHANGED(t->prot, t->prot ^ 1);
+	CHANGED(t->prot, t->prot ^ 2);
+	for (unsigned i = 0; i < 3; i++) {
+		t->state = meets[i];
+		CHANGED(t->peer, 1);
+		CHANGED(t->peer, 2);
+	}
 	IGNORED(t->serving.gfn, 99);
 	for (unsigned i = 0; i < 2; i++) {
 		t->state = serves[i];
