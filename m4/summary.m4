@@ -8,6 +8,8 @@ AC_DEFUN([TIDAL_SUMMARY],
 		[eval tidal_say_$tidal_part="'not in this version (its headers were found, but are not used yet)'"],
 		[eval tidal_say_$tidal_part="'not in this version'"])
 done
+AS_IF([test $have_userfaultfd = yes], [tidal_threads=yes],
+	[tidal_threads="no: needs <linux/userfaultfd.h> of Linux 5.7 (Debian: linux-libc-dev)"])
 AS_IF([test $have_guests = yes], [tidal_guests=$GUEST_CC],
 	[tidal_guests="none: guests are not built, their tests are skipped (Debian: clang lld)"])
 AS_IF([test $have_libfabric = yes], [tidal_fabric=yes],
@@ -27,6 +29,7 @@ AC_MSG_NOTICE([
 
   host backends
     fake                yes
+    threads             $tidal_threads
     kvm                 $tidal_say_kvm
     xen                 $tidal_say_xen
   transports

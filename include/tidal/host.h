@@ -89,7 +89,10 @@ struct tidal_host_ops {
 	int (*vcpu_run)(struct tidal_host *, const struct tidal_act_vcpu *);
 	/* Stop it soon; an event follows if it was running. */
 	int (*vcpu_kick)(struct tidal_host *, tidal_vcpuid);
-	/* Save into buf; HOST_DONE with payload_len. EBUSY: running; ENOENT; ERANGE: no room. */
+	/*
+	 * Save into buf; HOST_DONE with payload_len. EBUSY: running; ENOENT; ERANGE: no room;
+	 * ENOSYS, and so for load(): the vCPUs of this host stay where they are.
+	 */
 	int (*vcpu_save)(struct tidal_host *, uint64_t token, tidal_vcpuid, void *buf, size_t room);
 	/* Make the vCPU from a saved state. EFORMAT: not a state of this backend and vCPU;
 	 * EEXIST, ERANGE, EFULL as for create. */
@@ -105,7 +108,10 @@ struct tidal_host_ops {
 	 * its own (fake) runs each running vCPU for at most *budget* instructions in here.
 	 */
 	int (*poll)(struct tidal_host *, uint32_t budget, struct tidal_event *events, int n);
-	/* A descriptor that is readable when poll() has something, or -1: poll it. */
+	/*
+	 * A descriptor that is readable when poll() has something, or -1: poll it. What an operation
+	 * has done when it returns need not make it readable: poll after operations.
+	 */
 	int (*wait_fd)(struct tidal_host *);
 };
 

@@ -51,6 +51,8 @@ struct host_adapter {
 	int (*boot)(struct tidal_host *host, tidal_vcpuid vcpu, tidal_gpa pc);
 	/* A number that HOST_GUEST_CLOCK stored, as pod time. */
 	tidal_time (*time)(uint64_t stored);
+	/* Its vCPUs can't be saved (ENOSYS): the cases that move one are skipped. */
+	int stays;
 	/* A short wait for a host with threads of its own; may be NULL. */
 	void (*pause)(void);
 };

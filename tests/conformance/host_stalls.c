@@ -207,8 +207,11 @@ void test_replaced_page(void **state)
 	machine_close(m);
 }
 
-/* Wait for an action to be done, and for the stall that it causes: in any order. */
-static void done_and_stall(struct machine *m, uint64_t *value, unsigned access)
+/*
+ * Wait for an action to be done, and for the stall that it causes: in any order. Without its page
+ * a program that counts stalls at its load or at its store.
+ */
+static void done_and_stall(struct machine *m, uint64_t *value, bool unmapped)
 {
 	unsigned done = 0, stalled = 0;
 
@@ -223,11 +226,12 @@ static void done_and_stall(struct machine *m, uint64_t *value, unsigned access)
 		if (event.kind == TIDAL_EV_HOST_DONE) {
 			done++;
 			assert_int_equal(event.u.done.token, m->token);
-			*value = machine_get(m, 4, access == TIDAL_READ ? UNMAPPED : HOST_DATA, 0);
+			*value = machine_get(m, 4, unmapped ? UNMAPPED : HOST_DATA, 0);
 		} else {
 			stalled++;
 			assert_int_equal(event.kind, TIDAL_EV_STALL);
-			assert_int_equal(event.u.stall.access, access);
+			if (event.u.stall.access != TIDAL_READ || !unmapped)
+				assert_int_equal(event.u.stall.access, TIDAL_WRITE);
 			assert_int_equal(event.u.stall.gpa, HOST_DATA);
 		}
 	}
@@ -249,7 +253,7 @@ void test_protect_while_running(void **state)
 	value = machine_change(m, 4, HOST_DATA, 0);
 	act.token = ++m->token;
 	assert_int_equal(m->ops->protect(m->host, &act), 0);
-	done_and_stall(m, &value, TIDAL_WRITE);
+	done_and_stall(m, &value, false);
 	assert_int_equal(machine_get(m, 4, HOST_DATA, 0), value);
 	machine_map(m, HOST_DATA, 4, TIDAL_PROT_RW); /* it goes on where it was */
 	machine_run(m, 0);
@@ -270,7 +274,7 @@ void test_unmap_while_running(void **state)
 	value = machine_change(m, 4, HOST_DATA, 0);
 	act.token = ++m->token;
 	assert_int_equal(m->ops->unmap(m->host, &act), 0);
-	done_and_stall(m, &value, TIDAL_READ);
+	done_and_stall(m, &value, true);
 	later = machine_get(m, 4, UNMAPPED, 0);
 	assert_int_equal(later, value);
 	/* the bytes go to another frame, as if they came from another node */
