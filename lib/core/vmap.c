@@ -10,16 +10,22 @@
 
 uint64_t tidal_vmap_pages(const struct tidal_vmap *map)
 {
-	const struct tidal_vmap_memory *last = &map->memory[map->memory_runs - 1];
+	const struct tidal_vmap_memory *last;
 
-	return map->memory_runs ? last->first + last->pages : 0;
+	if (map->memory_runs == 0)
+		return 0;
+	last = &map->memory[map->memory_runs - 1];
+	return last->first + last->pages;
 }
 
 unsigned tidal_vmap_vcpus(const struct tidal_vmap *map)
 {
-	const struct tidal_vmap_vcpus *last = &map->vcpu[map->vcpu_runs - 1];
+	const struct tidal_vmap_vcpus *last;
 
-	return map->vcpu_runs ? (unsigned)last->first + last->count : 0;
+	if (map->vcpu_runs == 0)
+		return 0;
+	last = &map->vcpu[map->vcpu_runs - 1];
+	return (unsigned)last->first + last->count;
 }
 
 int tidal_vmap_init(struct tidal_vmap *map, size_t size, uint64_t pages, unsigned vcpus)

@@ -146,6 +146,30 @@ static void test_longer_map(void **state)
 	expect(&newer.map, 0, "");
 }
 
+/* One that isn't filled in yet. An entry before the first was named, which the sanitizer saw. */
+static void test_empty_map(void **state)
+{
+	const struct tidal_vmap map = { .size = sizeof(map) };
+
+	(void)state;
+	assert_int_equal(tidal_vmap_pages(&map), 0);
+	assert_int_equal(tidal_vmap_vcpus(&map), 0);
+}
+
+/* Devices may come in any order. Broken in devices_overlap(): either half. */
+static void test_devices_in_any_order(void **state)
+{
+	struct tidal_vmap map = good_map();
+	const struct tidal_vmap_device first = map.device[0];
+
+	(void)state;
+	map.device[0] = map.device[1];
+	map.device[1] = first;
+	expect(&map, 0, "");
+	map.device[1].bytes++;
+	expect(&map, TIDAL_EINVAL, "overlap");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +178,8 @@ int main(void)
 		cmocka_unit_test(test_good_map),
 		cmocka_unit_test(test_each_rule),
 		cmocka_unit_test(test_longer_map),
+		cmocka_unit_test(test_empty_map),
+		cmocka_unit_test(test_devices_in_any_order),
 	};
 
 	return cmocka_run_group_tests_name("vmap", tests, NULL, NULL);
