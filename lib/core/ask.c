@@ -40,9 +40,11 @@ void proto_unpromise(struct engine *e, struct transit *t)
 
 /* ---- asking ---- */
 
-static uint16_t clip16(uint64_t n)
+/* Loads and shares: the most is the load of 1024 vCPUs on one thread, in 1/16. */
+static uint16_t small(uint32_t n)
 {
-	return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+	ASSERT(n <= UINT16_MAX);
+	return (uint16_t)n;
 }
 
 static void factors(struct engine *e, const struct wire_request *r, const struct vcpu *v,
@@ -91,9 +93,9 @@ static void fill_vcpu(struct engine *e, struct wire_request *r, tidal_nodeid tar
 	if (r->vcpu == TIDAL_VCPU_NONE)
 		return;
 	v = vcpus_at(e->vcpus, r->vcpu);
-	r->local_share = clip16(vcpu_share(v, e->self));
-	r->remote_share = clip16(vcpu_share(v, target));
-	r->warmth = clip16(sched_warmth(e->sched, e->now, r->vcpu));
+	r->local_share = small(vcpu_share(v, e->self));
+	r->remote_share = small(vcpu_share(v, target));
+	r->warmth = small(sched_warmth(e->sched, e->now, r->vcpu));
 	r->moves = v->moves;
 	if (v->stalls >= VCPU_STARVING) {
 		r->flags |= WIRE_STARVING;
@@ -136,8 +138,8 @@ void proto_ask(struct engine *e, struct transit *t, const struct page *page)
 		.node = e->self,
 		.want = t->want,
 		.vcpu = sched_waiting(e->sched, SCHED_WAIT_PAGE, t->gfn),
-		.load = clip16(sched_load(e->sched)),
-		.free = clip16(engine_free_share(e)),
+		.load = small(sched_load(e->sched)),
+		.free = small(engine_free_share(e)),
 		.pingpong = (uint8_t)min_u64(hot_count(e->hot, t->gfn), UINT8_MAX),
 	};
 	if (page->state == TIDAL_PAGE_SECONDARY && page->frame != TIDAL_FRAME_NONE)

@@ -113,8 +113,8 @@ static bool better_elsewhere(const struct engine *e, const struct transit *t,
  */
 static bool fold(struct engine *e, const struct page *page)
 {
-	if (page->everywhere || pages_copies(e->pages, page) || !engine_ranges_room(e) ||
-	    !ranges_gain(e->ranges, page->gfn, page->epoch))
+	ASSERT(!pages_copies(e->pages, page));
+	if (!engine_ranges_room(e) || !ranges_gain(e->ranges, page->gfn, page->epoch))
 		return false;
 	pages_del(e->pages, page->gfn);
 	e->capacity->swept = 0; /* something has left */

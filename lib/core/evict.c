@@ -184,7 +184,7 @@ void proto_capacity(struct engine *e)
 
 tidal_time proto_capacity_deadline(const struct engine *e)
 {
-	return e->capacity->retry_at ? e->capacity->retry_at : TIDAL_NEVER;
+	return e->capacity->retry_at;
 }
 
 /* ---- the owner's side ---- */

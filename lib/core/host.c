@@ -175,7 +175,7 @@ CELL(on_lower_done)
 	}
 	t->state = SIT_HELD;
 	proto_serve(e, &t, &r);
-	if (t && t->state == SIT_HELD && t->hold_vcpu == TIDAL_VCPU_NONE)
+	if (t->state == SIT_HELD && t->hold_vcpu == TIDAL_VCPU_NONE)
 		proto_settle(e, t);
 	return 0;
 }

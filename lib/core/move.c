@@ -10,11 +10,9 @@ const void *decider_weights(const struct decider *d)
 
 bool move_possible(const struct engine *e, tidal_vcpuid v)
 {
-	const struct vcpu *vcpu;
+	const struct vcpu *vcpu = vcpus_at(e->vcpus, v);
 
-	if (v == TIDAL_VCPU_NONE || e->nodes == 1)
-		return false;
-	vcpu = vcpus_at(e->vcpus, v);
+	ASSERT(v < e->guest->vcpus && e->nodes > 1);
 	return vcpu->state == TIDAL_VCPU_STALLED && !vcpu->moved && !vcpu->pin_bound &&
 	       vcpu->dest == TIDAL_NODE_NONE;
 }

@@ -11,7 +11,7 @@
 
 #include "engine.h"
 
-/* May this vCPU be sent away for its present stall? */
+/* May this vCPU be sent away for its present stall, in a pod of several nodes? */
 bool move_possible(const struct engine *e, tidal_vcpuid v);
 /* A slot at *to* is promised for this vCPU: send it if it still waits for this page. */
 bool move_go(struct engine *e, tidal_vcpuid v, tidal_gfn gfn, tidal_nodeid to);

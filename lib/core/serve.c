@@ -226,14 +226,15 @@ static bool grant_extent(struct engine *e, const struct wire_request *r)
 			  .u.extent = { .gfn = r->gfn, .id = r->id, .hops = r->hops } };
 	struct whereabouts to = { r->node, 0 };
 	struct extent x;
+	bool cut;
 
 	if (r->flags & WIRE_NO_EXTENT || !engine_ranges_room(e))
 		return false;
 	peer->order = range == peer->next && peer->next ?
 			      (uint8_t)(peer->order < EXTENT_ORDER_MAX ? peer->order + 1 :
 									 EXTENT_ORDER_MAX) : 0;
-	if (!ranges_cut(e->ranges, r->gfn, peer->order, &x))
-		return false;
+	cut = ranges_cut(e->ranges, r->gfn, peer->order, &x);
+	ASSERT(cut);
 	peer->next = x.first + (UINT64_C(1) << x.order);
 	to.epoch = epoch_next(x.epoch);
 	owners_hint_extent(e->owners, x.first, x.order, to);

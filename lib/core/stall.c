@@ -362,9 +362,12 @@ static void settle_pinned(struct engine *e, struct transit *t)
 {
 	struct wire_request r;
 
-	for (uint32_t n = transit_queued(e->transits, t); n > 0; n--)
-		if (transit_dequeue(e->transits, t, &r))
-			proto_serve(e, &t, &r);
+	for (uint32_t n = transit_queued(e->transits, t); n > 0; n--) {
+		bool waits = transit_dequeue(e->transits, t, &r);
+
+		ASSERT(waits); /* serving one may queue it again, never take another out */
+		proto_serve(e, &t, &r);
+	}
 }
 
 /* What others wait for. false: something is under way again, or they have to go on waiting. */
@@ -377,9 +380,7 @@ static bool settle_others(struct engine *e, struct transit *t)
 	engine_page(e, gfn, &page);
 	if (t->drop_due) {
 		proto_drop(e, t, &page, SIT_INVALID);
-		if (t->state != SIT_HELD)
-			return false;
-		engine_page(e, gfn, &page);
+		return false;
 	}
 	while (!(page_is_owned(&page) && engine_pinned(e, gfn)) &&
 	       transit_dequeue(e->transits, t, &r)) {

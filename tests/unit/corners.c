@@ -586,6 +586,71 @@ static void released_without_room(void **state)
 	one_close(&c.o);
 }
 
+/* ---- the core as a whole ---- */
+
+/* A page came, and no frame is out to receive into: a broken driver. Broken in is_sound(). */
+static void page_in_no_frame(void **state)
+{
+	const struct wire m = { .kind = MSG_COPY, .u.copy = { .gfn = 5, .id = 1 } };
+	uint8_t body[LINK_BODY_MAX];
+	struct one_packet p;
+	struct tidal_event ev;
+	struct corner c;
+
+	(void)state;
+	open_corner(&c);
+	assert_true(one_packet(&c.o, LINK_REPLY, body, wire_encode(&m, body), &p));
+	ev = one_message(&p);
+	ev.u.message.payload = TIDAL_PAYLOAD_PAGE;
+	ev.u.message.payload_len = TIDAL_PAGE_SIZE;
+	c.e.frames->posted = 0;
+	assert_int_equal(one_push(&c.o, &ev), TIDAL_EINVAL);
+	assert_int_equal(c.e.frames->posted, 0);
+	one_close(&c.o);
+}
+
+/* A peer died, and more may wait for it than one push looks at: a tick is due at once. */
+static void many_may_wait_for_the_dead(void **state)
+{
+	struct tidal_event ev = { .kind = TIDAL_EV_PEER_DOWN };
+	struct corner c;
+
+	(void)state;
+	open_corner(&c);
+	c.o.now += 1000;
+	fill_transits(&c);
+	ev.u.peer.node = 1;
+	assert_int_equal(one_push(&c.o, &ev), 0);
+	assert_int_not_equal(*c.e.losses, 0);
+	assert_int_equal(tidal_core_deadline(c.o.core), c.o.now);
+	ev.kind = TIDAL_EV_TICK;
+	assert_int_equal(one_push(&c.o, &ev), 0);
+	assert_int_equal(*c.e.losses, 0);
+	assert_true(tidal_core_deadline(c.o.core) > c.o.now);
+	one_close(&c.o);
+}
+
+/* The pod was found to be full, then nobody waited for a while, and it is full again. */
+static void full_again(void **state)
+{
+	struct corner c;
+
+	(void)state;
+	open_corner(&c);
+	transit_room_join(c.e.transits, put_transit(&c, 5, SIT_ROOM));
+	c.e.pages->table.limit = c.e.pages->table.used; /* what it waits for */
+	nodeset_add(&c.e.capacity->refused, 1);
+	nodeset_add(&c.e.capacity->refused, 2);
+	c.e.capacity->asked_again = true;
+	c.e.capacity->swept = UINT32_MAX;
+	c.e.capacity->retry_at = TIDAL_NEVER;
+	proto_capacity(&c.e);
+	one_pull(&c.o);
+	assert_int_equal(c.o.reports[TIDAL_REPORT_POD_FULL], 1);
+	assert_true(proto_capacity_deadline(&c.e) < TIDAL_NEVER);
+	one_close(&c.o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -608,6 +673,9 @@ int main(void)
 		cmocka_unit_test(one_pin_too_many),
 		cmocka_unit_test(unpinned_while_held),
 		cmocka_unit_test(released_without_room),
+		cmocka_unit_test(page_in_no_frame),
+		cmocka_unit_test(many_may_wait_for_the_dead),
+		cmocka_unit_test(full_again),
 	};
 
 	return cmocka_run_group_tests_name("corners", tests, NULL, NULL);

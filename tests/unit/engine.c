@@ -255,6 +255,29 @@ static void test_full_homes_are_counted(void **state)
 	one_close(&o);
 }
 
+/* The same without room to split its range; and a page that isn't here needs none. */
+static void test_gone_without_room(void **state)
+{
+	struct one_core o;
+	struct engine e;
+	struct page page;
+
+	(void)state;
+	open_engine(&o, &e);
+	engine_forget(&e, 520); /* its range, the second, is touched; the first is not */
+	engine_page(&e, 520, &page);
+	assert_int_equal(page.state, TIDAL_PAGE_INVALID);
+	e.ranges->table.limit = e.ranges->table.used;
+	assert_true(engine_page_room(&e, &page));
+	engine_page(&e, 7, &page);
+	assert_false(engine_page_room(&e, &page));
+	engine_forget(&e, 7);
+	engine_page(&e, 7, &page);
+	assert_int_equal(page.state, TIDAL_PAGE_INVALID);
+	assert_int_equal(e.pages->table.used, 1);
+	one_close(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +285,7 @@ int main(void)
 		cmocka_unit_test(test_store_touches_the_range),
 		cmocka_unit_test(test_forgotten_pages_are_gone),
 		cmocka_unit_test(test_gone_without_a_mask),
+		cmocka_unit_test(test_gone_without_room),
 		cmocka_unit_test(test_freed_frames_come_back),
 		cmocka_unit_test(test_who_waits),
 		cmocka_unit_test(test_random_numbers),

@@ -246,6 +246,21 @@ static void invited_when_busy_with_a_device(void **state)
 	one_close(&t.o);
 }
 
+/* Accesses to devices are numbered; 0 means none. Broken in ask(): the look at 0. */
+static void number_of_an_access(void **state)
+{
+	struct traveller t;
+
+	(void)state;
+	open_traveller(&t, 0);
+	vcpus_at(t.e.vcpus, 0)->moved = true;
+	t.e.devices->next_id = UINT32_MAX;
+	stall(&t, 0, 0, TIDAL_IO);
+	assert_int_equal(t.o.last[MSG_IO_ASK].u.io_ask.id, 1);
+	assert_int_equal(vcpus_at(t.e.vcpus, 0)->io, 1);
+	one_close(&t.o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +270,7 @@ int main(void)
 		cmocka_unit_test(arrivals_that_can_not_be),
 		cmocka_unit_test(bound_to_a_pin),
 		cmocka_unit_test(invited_when_busy_with_a_device),
+		cmocka_unit_test(number_of_an_access),
 	};
 
 	return cmocka_run_group_tests_name("journeys", tests, NULL, NULL);

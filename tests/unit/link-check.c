@@ -140,10 +140,22 @@ static void test_lists(void **state)
 	SPOIL("link: settled list ends wrong", l->settled_tail++);
 	SPOIL("link: settled list ends wrong", l->settled_head = l->settled_tail = 0);
 	SPOIL("link: hash of frames is wrong", *bucket = l->fresh + 1);
+	assert_int_equal(msg_at(l, msg_at(l, *bucket)->frame_next)->frame_next, 0);
+	SPOIL("link: hash of frames is wrong", /* the two, and one more */
+	      msg_at(l, msg_at(l, *bucket)->frame_next)->frame_next =
+		      msg_index(l, in_state(p, MSG_DONE)));
 	SPOIL("link: message hashed without frame", *bucket = msg_index(l, in_state(p, MSG_DONE)));
 	SPOIL("link: frame of a message is not hashed", *bucket = 0);
 	SPOIL("link: bucket linked wrong", msg_at(l, *bucket)->frame_prev = 9);
 	SPOIL("link: message in the wrong bucket", swap_with_another(l, bucket));
+}
+
+/* Of this message, with the counts. */
+static void change_class(struct link *l, struct msg *m)
+{
+	l->pending[m->class]--;
+	m->class = LINK_REPLY;
+	l->pending[m->class]++;
 }
 
 static void test_windows(void **state)
@@ -166,6 +178,7 @@ static void test_windows(void **state)
 	      *lane_slot(to, LINK_REQUEST, lane->sent) = msg_index(p->l, in_state(p, MSG_DONE)));
 	SPOIL("link: message in the wrong slot", m->seq++);
 	SPOIL("link: message in the wrong slot", m->to = 2);
+	SPOIL("link: message in the wrong slot", change_class(p->l, m));
 	SPOIL("link: message without timeout", to->retry_at = 0);
 	SPOIL("link: message without timeout", to->retry_at = m->due + 1);
 	SPOIL("link: in flight outside of the window", lane->flight = ~UINT64_C(0) >> 1;
@@ -187,10 +200,21 @@ static void test_queues(void **state)
 	SPOIL("link: message in the wrong queue", head->to = 1);
 	SPOIL("link: message in the wrong queue",
 	      lane->head = msg_index(p->l, in_state(p, MSG_DONE)));
+	SPOIL("link: message in the wrong queue", change_class(p->l, head));
 	SPOIL("link: queue ends wrong", lane->tail = lane->head);
 	SPOIL("link: queue ends wrong", lane->head = 0);
 	SPOIL("link: queued for a peer that is gone", to->down = true);
 	SPOIL("link: message in no list", head->next = 0; lane->tail = lane->head);
+}
+
+static void swap_timers(struct link *l)
+{
+	const struct timer first = *timer_at(l, 1);
+
+	*timer_at(l, 1) = *timer_at(l, 2);
+	*timer_at(l, 2) = first;
+	peer_at(l, (tidal_nodeid)timer_at(l, 1)->peer)->timer = 1;
+	peer_at(l, (tidal_nodeid)timer_at(l, 2)->peer)->timer = 2;
 }
 
 static void test_peers(void **state)
@@ -205,6 +229,8 @@ static void test_peers(void **state)
 	SPOIL("link: timer is wrong", one->timer = l->timer_count + 1);
 	SPOIL("link: timer is wrong", timer_at(l, one->timer)->peer = 2);
 	SPOIL("link: timer is wrong", timer_at(l, one->timer)->at++);
+	assert_true(timer_at(l, 1)->at < timer_at(l, 2)->at);
+	SPOIL("link: timers out of order", swap_timers(l));
 	SPOIL("link: count of timers is wrong", l->timer_count++);
 	SPOIL("link: ring is wrong", l->ring_head = l->nodes + 1);
 	SPOIL("link: ring is wrong", peer_at(l, (tidal_nodeid)(l->ring_tail - 1))->ring_next =

@@ -227,6 +227,27 @@ static void test_largest_guest(void **state)
 	test_free(r);
 }
 
+/* What can't be is refused, and changes nothing. Broken: each condition of ranges_add(). */
+static void test_refusals(void **state)
+{
+	struct ranges *r = open_ranges(2);
+	const struct extent two = { 2, 1, 0 };
+	const tidal_gfn elsewhere = 9 * TIDAL_RANGE_PAGES, here = 2 * TIDAL_RANGE_PAGES;
+
+	(void)state;
+	assert_true(ranges_add(r, &two));
+	assert_false(ranges_add(r, &(struct extent){ 3, 0, 0 })); /* its first is here */
+	assert_false(ranges_add(r, &(struct extent){ 0, 2, 0 })); /* its last is here */
+	ranges_lose(r, elsewhere);
+	assert_false(ranges_gain(r, here, 5)); /* it is here, with its range */
+	assert_int_equal(r->table.used, 1);
+	assert_true(ranges_add(r, &(struct extent){ 0, 0, 0 }));
+	while (table_room(&r->table, 1))
+		assert_true(ranges_add(r, &(struct extent){ 8 + r->table.used, 0, 0 }));
+	assert_false(ranges_add(r, &(struct extent){ 100, 0, 0 }));
+	test_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_masks_run_out),
 		cmocka_unit_test(test_a_mask_for_every_range),
 		cmocka_unit_test(test_largest_guest),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests_name("ranges", tests, NULL, NULL);

@@ -580,6 +580,26 @@ static void test_check_finds_damage(void **state)
 	close_world(&w);
 }
 
+/* vCPU numbers that there are not, and the end of time. Broken: each bound. */
+static void test_bounds(void **state)
+{
+	struct world w;
+	uint16_t thread;
+
+	(void)state;
+	open_world(&w, 1, 1, 1, 2);
+	sched_ready(w.s, TIDAL_NEVER - SLICE, 0, 0);
+	sched_ready(w.s, TIDAL_NEVER - SLICE, 1, 0);
+	expect_next(w.s, TIDAL_NEVER - SLICE, 0, 0);
+	assert_int_equal(sched_deadline(w.s), TIDAL_NEVER);
+	assert_int_equal(sched_preempt(w.s, TIDAL_NEVER - 1), TIDAL_VCPU_NONE);
+	assert_true(sched_running(w.s, 0, &thread));
+	assert_false(sched_running(w.s, 2, &thread));
+	assert_false(sched_running(w.s, TIDAL_VCPU_NONE, &thread));
+	assert_int_equal(sched_warmth(w.s, TIDAL_NEVER, TIDAL_VCPU_NONE), 0);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -599,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_digest_ignores_times_and_history),
 		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_check_finds_damage),
+		cmocka_unit_test(test_bounds),
 	};
 
 	return cmocka_run_group_tests_name("sched", tests, NULL, NULL);
