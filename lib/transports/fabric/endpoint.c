@@ -33,6 +33,7 @@ static void endpoint_close(struct tidal_transport *t)
 		t->av ? &t->av->fid : NULL,
 	};
 
+	wait_close(t);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (order[i])
 			(void)fi_close(order[i]);
@@ -54,19 +55,14 @@ static int open_queue(struct tidal_transport *t)
 		.format = FI_CQ_FORMAT_TAGGED,
 		.wait_obj = FI_WAIT_NONE,
 	};
-	int err = -FI_ENOSYS;
 
-	t->fd = -1;
 	if (t->config.wait == TIDAL_FABRIC_BLOCK) {
 		attr.wait_obj = FI_WAIT_FD;
-		err = fi_cq_open(t->domain, &attr, &t->cq, NULL);
-		if (err == 0)
-			err = fi_control(&t->cq->fid, FI_GETWAIT, &t->fd);
+		if (fi_cq_open(t->domain, &attr, &t->cq, NULL) == 0)
+			return wait_open(t) ? 0 : -FI_EIO;
 		attr.wait_obj = FI_WAIT_NONE;
 	}
-	if (!t->cq)
-		err = fi_cq_open(t->domain, &attr, &t->cq, NULL);
-	return err;
+	return fi_cq_open(t->domain, &attr, &t->cq, NULL);
 }
 
 static int open_endpoint(struct tidal_transport *t)
@@ -151,6 +147,7 @@ int tidal_fabric_open(const struct tidal_fabric_config *config, struct tidal_tra
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return why_say(&why, TIDAL_ENOMEM, "not enough memory");
+	t->fd = -1;
 	err = config_read(&t->config, config, &why);
 	if (!err && !library_load(&t->library, &reason))
 		err = why_say(&why, TIDAL_ENOSYS, "%s", reason);

@@ -123,7 +123,10 @@ struct tidal_transport {
 	uint32_t session;
 	uint8_t addr[FABRIC_ADDR_MAX];
 	size_t addr_len;
-	int fd;		/* to wait for; -1 */
+	int fd;		/* to wait for, an epoll of cq_fd; -1 */
+	int cq_fd;
+	bool edges;	/* cq_fd stays readable once it was: only its edges tell anything */
+	uint32_t vain;	/* times in a row that it was readable, and nothing there */
 	bool inject;	/* the provider itself bounds what is injected */
 	bool apart;	/* pages and their headers go as two messages, each small enough to inject */
 	bool again;	/* there may be more: don't wait */
@@ -222,6 +225,12 @@ int send_message(struct tidal_transport *t, tidal_nodeid to, const void *header,
 void send_own(struct tidal_transport *t, tidal_nodeid to, uint32_t type, const uint8_t *bytes,
 	      uint32_t len);
 void send_done(struct tidal_transport *t, struct op *op);
+
+/* wait.c: what can be waited for. False: nothing can. */
+bool wait_open(struct tidal_transport *t);
+void wait_close(struct tidal_transport *t);
+/* Nothing is there, as far as is known. True: what comes from now on makes the fd readable. */
+bool wait_arm(struct tidal_transport *t);
 
 /* poll.c */
 bool ready_room(const struct tidal_transport *t);

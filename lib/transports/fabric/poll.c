@@ -65,12 +65,14 @@ static bool drain(struct tidal_transport *t)
 /* Before the caller may sleep: what came meanwhile must wake it. */
 static void arm(struct tidal_transport *t)
 {
-	struct fid *fid = &t->cq->fid;
-
 	for (int i = 0; i < ROUNDS && t->count == 0; i++) {
-		if (fi_trywait(t->fabric, &fid, 1) == 0)
-			return;
+		bool armed = wait_arm(t);
+
 		(void)drain(t);
+		if (t->count > 0)
+			t->vain = 0;
+		else if (armed && !t->again)
+			return;
 	}
 	t->again = true;
 }
