@@ -125,18 +125,18 @@ def all_mutants(sources):
     return found
 
 
-def read_equivalent(path):
-    """Blocks of a file's name, "@ line before it", "- original", "+ mutated", and the reason."""
-    known, name, block = {}, None, {}
+def read_mutants(path):
+    """Keys of mutants: blocks of a file's name, "@ line before it", "- original", "+ mutated"."""
+    found, name, block = set(), None, {}
     with open(path) as lines:
         for line in map(str.strip, lines):
-            if line.startswith("lib/core/"):
-                name, block = line.split(":")[0], {}
-            elif line[:1] in ("@", "-", "+"):
+            if "lib/core/" in line:
+                name, block = line[line.index("lib/core/"):].split(":")[0], {}
+            elif line[:1] in ("@", "-", "+") and name:
                 block[line[0]] = line[2:]
-            elif line and name and len(block) == 3:
-                known.setdefault((name, block["@"], block["-"], block["+"]), line)
-    return known
+                if line[0] == "+" and len(block) == 3:
+                    found.add((name, block["@"], block["-"], block["+"]))
+    return found
 
 
 def concerning(tests, source):
@@ -230,7 +230,7 @@ def main():
                                 ("--log", str, "mutation.log"), ("--commit", str, "unknown"),
                                 ("--count", int, 1000), ("--seed", int, 1),
                                 ("--jobs", int, os.cpu_count()),
-                                ("--minutes", float, float("inf"))):
+                                ("--minutes", float, float("inf")), ("--again", str, None)):
         arguments.add_argument(name, type=kind, default=default)
     arguments.add_argument("--verbose", action="store_true", help="tell of every mutant")
     arguments.add_argument("sources", nargs="+")
@@ -239,10 +239,13 @@ def main():
     begun = time.time()
     plan = Plan(options.plan)
     tests = measure(plan)
-    known = read_equivalent(options.equivalent)
+    known = read_mutants(options.equivalent)
     control(plan, tests, options.sources)
     order = all_mutants(options.sources)
     print("%d mutants in %d files" % (len(order), len(options.sources)))
+    if options.again:
+        again = read_mutants(options.again)
+        order = [mutant for mutant in order if mutant.key() in again]
     random.Random(options.seed).shuffle(order)
     count = dict.fromkeys(("build", "same", "killed", "timeout", "equivalent", "survived"), 0)
     survivors = []
