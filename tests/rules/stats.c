@@ -24,11 +24,13 @@ struct seen {
 	uint64_t stalls[TIDAL_IO + 1], vmm;
 	uint64_t sent[MSG_MAX], came[MSG_MAX];
 	uint64_t own_requests, again, send_vcpu, zero_own, hops_max;
-	uint64_t runs, zero_late, zeroed, skips;
+	uint64_t runs, stops, zero_late, zeroed, skips, bytes, found_zero, unmaps, maps_of_zeroes;
 };
 
 struct counted {
 	struct seen node[NODES];
+	const struct tidal_policy_ops *policy;
+	uint64_t asked, vcpu; /* what the policy was asked, and said "the vCPU" to */
 	uint64_t seed, pages, pieces; /* of the map, told before anybody looks */
 };
 
@@ -95,13 +97,61 @@ static void acted(struct world *w, unsigned node, const struct tidal_action *a, 
 	struct seen *s = &((struct counted *)arg)->node[node];
 
 	(void)w;
+	s->stops += a->kind == TIDAL_ACT_STOP;
+	s->unmaps += a->kind == TIDAL_ACT_UNMAP;
 	if (a->kind == TIDAL_ACT_RUN) {
 		s->runs++;
 		s->skips += a->u.vcpu.resume == TIDAL_RESUME_SKIP;
+	} else if (a->kind == TIDAL_ACT_SEND) {
+		s->bytes += a->u.send.len + a->u.send.payload_len;
+	} else if (a->kind == TIDAL_ACT_MAP) {
+		s->maps_of_zeroes += a->u.pages.frame == TIDAL_FRAME_ZERO;
 	} else if (a->kind == TIDAL_ACT_ZERO) {
 		s->zero_late += a->u.frame.token >> 56 == 1; /* for a page */
 	}
 }
+
+/* ---- a policy that counts, and asks another one ---- */
+
+static enum tidal_choice noted(const struct counted *told, enum tidal_choice choice)
+{
+	struct counted *c = (struct counted *)(uintptr_t)told;
+
+	c->asked++;
+	c->vcpu += choice == TIDAL_CHOOSE_VCPU;
+	return choice;
+}
+
+static enum tidal_choice request(const struct tidal_factors *f, const void *weights)
+{
+	const struct counted *c = weights;
+
+	return noted(c, c->policy->request(f, NULL));
+}
+
+static enum tidal_choice answer(const struct tidal_factors *f, const void *weights)
+{
+	const struct counted *c = weights;
+
+	return noted(c, c->policy->answer(f, NULL));
+}
+
+static enum tidal_full_choice full(const struct tidal_full_factors *f, const void *weights)
+{
+	return ((const struct counted *)weights)->policy->full(f, NULL);
+}
+
+static const struct tidal_policy_ops counting = {
+	sizeof(counting), "counting", request, answer, full,
+};
+
+static void tuned(struct tidal_params *p, void *arg)
+{
+	p->policy_data = arg;
+	p->slice_ns = 500;
+}
+
+/* ---- pods ---- */
 
 static void placed(struct tidal_vmap *map, void *arg)
 {
@@ -121,6 +171,8 @@ static void pushed(struct world *w, unsigned node, const struct tidal_event *ev,
 		s->stalls[ev->u.stall.access]++;
 	else if (ev->kind == TIDAL_EV_HOST_DONE && ev->u.done.token >> 56 == 2)
 		s->zeroed++;
+	else if (ev->kind == TIDAL_EV_HOST_DONE && ev->u.done.token >> 56 == 1)
+		s->found_zero += ev->u.done.zero;
 }
 
 #define SAME(name, value)                                                                     \
@@ -143,8 +195,10 @@ static void check_node(const struct world *w, const struct counted *c, unsigned 
 {
 	const struct seen *s = &c->node[n];
 	struct tidal_stats st;
+	uint64_t stalls;
 
 	world_stats(w, n, &st);
+	stalls = st.stalls_read + st.stalls_write + st.stalls_zero;
 	SAME(stalls_read, s->stalls[TIDAL_READ] + s->stalls[TIDAL_EXEC]);
 	SAME(stalls_write, s->stalls[TIDAL_WRITE]);
 	SAME(stalls_zero, s->stalls[TIDAL_ZERO]);
@@ -168,24 +222,35 @@ static void check_node(const struct world *w, const struct counted *c, unsigned 
 	SAME(runs, s->runs);
 	SAME(zeroed_late, s->zero_late);
 	SAME(zeroed_idle, s->zeroed);
+	SAME(retries, s->again);
+	assert_true(st.preemptions <= s->stops); /* some stop to be moved */
+	SAME(redormant, s->found_zero);
+	SAME(bytes_out, s->bytes);
+	SAME(resent, 0);
+	SAME(duplicates, 0);
 	SAME(messages_out, sum(s->sent) + (n == 0 ? (NODES - 1) * c->pieces : 0));
 	SAME(messages_in, sum(s->came) + (n == 0 ? 0 : c->pieces));
 	assert_true(st.copies_in <= s->came[MSG_COPY]);
-	assert_true(st.retries >= s->again);
-	assert_true(st.decided_vcpu <= st.decisions);
+	assert_true(st.zero_maps <= s->maps_of_zeroes);
+	assert_true(st.conversions <= stalls);
+	assert_true(st.dormant_in <= s->came[MSG_COPY] + s->came[MSG_OWN]);
+	assert_true(st.out_page <= stalls);
+	assert_true(st.out_local <= stalls);
+	assert_true(st.drops <= s->unmaps);
+	assert_true(st.out_vcpu <= st.vcpus_out);
 }
 
 /* Nothing is repeated on an ideal link; all messages have come when the pod is at rest. */
-static void check_pod(unsigned policy, uint32_t frames, uint64_t pages)
+static void check_pod(unsigned policy, uint32_t frames, uint64_t pages, struct tidal_stats *all)
 {
 	const struct tidal_policy_ops *const policies[] = {
 		tidal_policy_page(), tidal_policy_vcpu(), tidal_policy_cost(),
 	};
 	const struct world_hooks hooks = { .acted = acted, .pushed = pushed };
-	struct counted c = { .seed = policy + frames, .pages = pages };
+	struct counted c = { .policy = policies[policy], .seed = policy + frames, .pages = pages };
 	const struct world_config config = {
 		.nodes = NODES, .vcpus = VCPUS, .hthreads = 1, .pages = 4 * pages, .frames = frames,
-		.delay_ns = 1000, .jitter_ns = 3000, .host_ns = 500, .policy = policies[policy],
+		.delay_ns = 1000, .jitter_ns = 3000, .host_ns = 500, .policy = &counting, .tune = tuned,
 		.spread = true, .ideal = true, .place = placed, .arg = &c,
 		.hooks = &hooks, .hooks_arg = &c,
 	};
@@ -203,22 +268,45 @@ static void check_pod(unsigned policy, uint32_t frames, uint64_t pages)
 		skips += c.node[n].skips;
 	}
 	world_total(w, &total);
+	assert_int_equal(total.decisions, c.asked);
+	assert_int_equal(total.decided_vcpu, c.vcpu);
+	assert_int_equal(total.full_waits > 0, frames < pages); /* somebody had to */
+#define ADD(name, text) all->name += total.name;
+	TIDAL_STATS(ADD)
+#undef ADD
 	assert_int_equal(total.skips, skips); /* perhaps carried out by another node */
 	world_close(w);
 }
 
+/* All that can happen did, under one policy or another. */
+static void check_all(const struct tidal_stats *all, bool are_full)
+{
+	assert_true(all->copies_in > 100 && all->zero_maps > 100 && all->conversions > 100);
+	assert_true(all->dormant_in > 100 && all->out_page > 100 && all->out_local > 100);
+	assert_true(all->out_vcpu > 0);
+	assert_true(all->preemptions > 0);
+	assert_true(all->redormant > 0);
+	assert_int_equal(all->drops > 0, are_full);
+}
+
 static void test_counts_with_room(void **state)
 {
+	struct tidal_stats all = { 0 };
+
 	(void)state;
 	for (unsigned policy = 0; policy < 3; policy++)
-		check_pod(policy, 400, 150);
+		check_pod(policy, 400, 150, &all);
+	check_all(&all, false);
 }
 
 static void test_counts_when_nodes_are_full(void **state)
 {
+	struct tidal_stats all = { 0 };
+
 	(void)state;
 	for (unsigned policy = 0; policy < 3; policy++)
-		check_pod(policy, 48, 70);
+		check_pod(policy, 48, 70, &all);
+	check_all(&all, true);
 }
 
 int main(void)
