@@ -160,18 +160,6 @@ static uint64_t of_table(const struct digest *d, const struct table *t, uint64_t
 	return sum;
 }
 
-/* Which pages of a range have gone. */
-static uint64_t of_mask(const struct digest *d, uint64_t range, const struct range_mask *m)
-{
-	uint64_t sum = 0;
-
-	for (unsigned k = 0; k < TIDAL_RANGE_PAGES / 64; k++)
-		for (uint64_t w = m->gone[k]; w; w &= w - 1)
-			sum += fold(12, name_of(d, range * TIDAL_RANGE_PAGES + k * 64u +
-							   (unsigned)__builtin_ctzll(w)));
-	return sum;
-}
-
 /* Extents by what they say, not by where their masks are. */
 static uint64_t of_ranges(const struct digest *d, const struct ranges *r)
 {
@@ -187,9 +175,8 @@ static uint64_t of_ranges(const struct digest *d, const struct ranges *r)
 			continue;
 		mask = (uint32_t)(e.a >> 32 & 0x7fffffff);
 		h = fold(fold(9, e.a & ~((uint64_t)mask << 32)), relative(d, TIDAL_GFN_NONE, e.b));
-		if (mask)
-			h = fold(h, of_mask(d, (tidal_gfn)((e.a & UINT32_MAX) - 1) >> 5,
-					    &masks[mask - 1]));
+		for (unsigned k = 0; mask && k < TIDAL_RANGE_PAGES / 64; k++)
+			h = fold(h, masks[mask - 1].gone[k]);
 		sum += h;
 	}
 	return sum;
@@ -260,8 +247,7 @@ uint64_t digest_core(const struct tidal_core *core, const struct digest_view *vi
 	for (uint32_t i = 1; i <= e.transits->fresh; i++)
 		if (transit_at(e.transits, i)->state != SIT_INVALID)
 			sum += of_transit(&d, transit_at(e.transits, i));
-	sum += of_ranges(&d, e.ranges);
-	sum += view->bare ? 0 : of_owners(&d);
+	sum += view->bare ? 0 : of_ranges(&d, e.ranges) + of_owners(&d);
 	sum += of_vmm(&d, &core->vmm);
 	for (uint32_t i = 0; i < core->guest.vcpus; i++)
 		sum += fold(fold(13, name_of_vcpu(&d, (tidal_vcpuid)i)),

@@ -17,7 +17,8 @@ struct digest_view {
 	uint64_t (*id)(void *arg, tidal_nodeid node, tidal_gfn gfn, uint32_t id);
 	/* When somebody began to wait. */
 	uint64_t (*since)(void *arg, tidal_time since);
-	/* Left to the caller: the scheduler, and where others' pages and vCPUs are believed to be. */
+	/* Left to the caller: the scheduler, dormant ranges, and where others' pages and vCPUs are
+	 * believed to be. */
 	bool bare;
 	/* Other names for pages and for vCPUs (one for each); NULL: their own. Cores that differ
 	 * only in what these are called have the same digest, once names are given to match. */

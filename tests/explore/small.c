@@ -259,7 +259,9 @@ static void *small_open(const void *config)
 /* Most of a core is tables that a pod of this size never fills. */
 #define ACTIONS_USED 24
 #define MESSAGES_USED 40
+#define MESSAGES_USED_IDEAL 12
 #define WAITERS_USED 2
+#define THINGS_USED 24
 
 static void note_constants(const struct small *s, unsigned node, struct constant c[4])
 {
@@ -271,7 +273,8 @@ static void note_constants(const struct small *s, unsigned node, struct constant
 				  sizeof(core->decider.tables) };
 	c[1] = (struct constant){ at + offsetof(struct tidal_core, actq.ring[ACTIONS_USED]),
 				  (ACTQ_SIZE - ACTIONS_USED) * sizeof(core->actq.ring[0]) };
-	link_entries(l, MESSAGES_USED, &c[2].at, &c[2].bytes);
+	link_entries(l, s->config.link ? MESSAGES_USED : MESSAGES_USED_IDEAL, &c[2].at,
+		     &c[2].bytes);
 	c[2].at += at + (size_t)core->link;
 	c[3] = (struct constant){ at + offsetof(struct tidal_core, vmm.waiter[WAITERS_USED]),
 				  (VMM_WAITERS - WAITERS_USED) * sizeof(core->vmm.waiter[0]) };
@@ -282,6 +285,9 @@ static void small_memory(void *small, struct memory *m)
 	const struct small *s = small;
 
 	*m = (struct memory){ .at = s->memory, .bytes = s->offset[s->config.nodes] };
+	m->constant[CONSTANTS - 1] =
+		(struct constant){ offsetof(struct model, thing[THINGS_USED]),
+				   (THINGS - THINGS_USED) * sizeof(struct thing) };
 	for (unsigned n = 0; n < s->config.nodes; n++)
 		note_constants(s, n, &m->constant[4 * n]);
 }

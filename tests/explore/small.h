@@ -36,6 +36,7 @@ enum small_features {
 	SMALL_TOGETHER = 4096, /* all vCPUs start on node 0 */
 	SMALL_WARM = 16384, /* pages are not dormant at first: node 0 has written to them */
 	SMALL_NAMED = 32768, /* vCPUs and pages are told apart even where they are alike */
+	SMALL_REFUSALS = 131072, /* who has refused a page is remembered; else it is offered to any */
 	SMALL_RUMOUR = 65536, /* news for a vCPU's home of where it is now take their time */
 	SMALL_APART = 8192, /* the second page is in another range, with another home */
 };

@@ -8,6 +8,13 @@ bool small_decode(const struct thing *t, struct wire *m)
 	       wire_decode(m, t->bytes + LINK_HEADER, t->len - LINK_HEADER);
 }
 
+bool small_tells(const struct wire_owner *o, tidal_gfn gfn)
+{
+	uint64_t range = gfn >> TIDAL_RANGE_SHIFT, first = o->gfn >> TIDAL_RANGE_SHIFT;
+
+	return o->order == WIRE_ORDER_PAGE ? o->gfn == gfn : range >> o->order == first >> o->order;
+}
+
 static bool is_mapped_elsewhere(const struct small *s, unsigned node, unsigned page)
 {
 	for (unsigned n = 0; n < s->config.nodes; n++)

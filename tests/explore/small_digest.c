@@ -19,6 +19,9 @@
 #include "link_look.h"
 #include "small_state.h"
 
+/* In the table of ranges: that of the range of a page, if it is touched (see ranges.c). */
+#define RANGE_KEY(gfn) (((gfn) >> TIDAL_RANGE_SHIFT << 5) + 1)
+
 #define ORDER 128
 struct order {
 	uint64_t of[ORDER]; /* ascending */
@@ -92,17 +95,24 @@ static uint64_t token_name(struct view *v, uint64_t token)
 
 /* ---- numbers that grow ---- */
 
-/* That of a range is compared with those of all pages in it. */
+/* gfn: one of the pages. Others are not in this world, and those of a range: see of_extent(). */
 static uint64_t of_epoch(void *view, tidal_gfn gfn, uint64_t epoch)
 {
 	struct view *v = view;
 	unsigned page = small_page(v->s, gfn);
+
+	return page < SMALL_PAGES ? place_of(v, &v->epochs[page], epoch) : 0;
+}
+
+/* Which pages are in an extent; its epoch is compared with those of all of them. */
+static uint64_t of_extent(struct view *v, uint64_t first, unsigned order, uint64_t epoch)
+{
 	uint64_t sum = 0;
 
-	if (page < SMALL_PAGES)
-		return place_of(v, &v->epochs[page], epoch);
 	for (unsigned p = 0; p < v->s->config.pages; p++)
-		sum += fold(fold(5, v->names->page[p]), place_of(v, &v->epochs[p], epoch));
+		if (v->s->gfn[p] >> TIDAL_RANGE_SHIFT >> order == first >> order)
+			sum += fold(fold(12, v->names->page[p]),
+				    place_of(v, &v->epochs[p], epoch));
 	return sum;
 }
 
@@ -177,15 +187,22 @@ static uint64_t of_answer(struct view *v, const struct wire *m, unsigned to)
 		return fold(fold(of_epoch(v, gfn, m->u.own.epoch), m->u.own.copies),
 			    of_id(v, node, gfn, m->u.own.id) << 8 | m->u.own.flags);
 	case MSG_EXTENT:
-		return fold(fold(of_epoch(v, TIDAL_GFN_NONE, m->u.extent.epoch),
-				 m->u.extent.first),
-			    of_id(v, node, gfn, m->u.extent.id) << 8 | m->u.extent.order);
+		return fold(of_extent(v, m->u.extent.first, m->u.extent.order, m->u.extent.epoch),
+			    of_id(v, node, gfn, m->u.extent.id));
 	default:
 		return fold(m->u.refuse.owner == TIDAL_NODE_NONE ?
 				    0 : of_epoch(v, gfn, m->u.refuse.epoch),
 			    of_id(v, node, gfn, m->u.refuse.id) << 32 |
 				    (uint64_t)m->u.refuse.owner << 8 | m->u.refuse.reason);
 	}
+}
+
+/* News for a home, of a page or an extent. */
+static uint64_t of_owner(struct view *v, const struct wire_owner *o)
+{
+	if (o->order == WIRE_ORDER_PAGE)
+		return fold(fold(page_name(v, o->gfn), of_epoch(v, o->gfn, o->epoch)), o->owner);
+	return fold(of_extent(v, o->gfn >> TIDAL_RANGE_SHIFT, o->order, o->epoch), o->owner);
 }
 
 /* Other news about a page. */
@@ -198,9 +215,6 @@ static uint64_t of_news(struct view *v, const struct wire *m)
 		return fold(of_epoch(v, gfn, m->u.invalidate.epoch), m->u.invalidate.owner);
 	case MSG_INVALIDATED:
 		return of_epoch(v, gfn, m->u.invalidated.epoch);
-	case MSG_OWNER:
-		return fold(of_epoch(v, m->u.owner.order == WIRE_ORDER_PAGE ? gfn : TIDAL_GFN_NONE,
-				     m->u.owner.epoch), m->u.owner.owner | m->u.owner.order << 16);
 	case MSG_FOUND:
 		return of_epoch(v, gfn, m->u.found.epoch);
 	case MSG_ANSWER:
@@ -251,6 +265,8 @@ static uint64_t of_message(struct view *v, const struct wire *m, unsigned to)
 	case MSG_VCPU:
 	case MSG_VCPU_AT:
 		return of_vcpu_message(v, m);
+	case MSG_OWNER:
+		return of_owner(v, &m->u.owner);
 	default:
 		return fold(page_name(v, m->u.find.gfn), of_news(v, m));
 	}
@@ -294,16 +310,35 @@ static uint64_t of_whereabouts(struct view *v, tidal_gfn gfn, struct whereabouts
 	return w.node == TIDAL_NODE_NONE ? 1 : fold(w.node, of_epoch(v, gfn, w.epoch));
 }
 
+/*
+ * Is it dormant here without an entry of its own? What else is in its extent is of no use, but that
+ * the epoch of a range in which several pages come and go counts even when none of them is here.
+ */
+static uint64_t of_range(struct view *v, const struct ranges *r, tidal_gfn gfn)
+{
+	struct entry touched;
+	uint64_t epoch, h = 0;
+	bool untouched;
+
+	if (ranges_has(r, gfn, &epoch, &untouched))
+		h = fold(1 + untouched, of_extent(v, gfn >> TIDAL_RANGE_SHIFT, 0, epoch));
+	if (v->s->config.pages > 1 && table_get(&r->table, RANGE_KEY(gfn), &touched))
+		h = fold(h, of_extent(v, gfn >> TIDAL_RANGE_SHIFT, 0, touched.b) + 1);
+	return h;
+}
+
 /* Of several hints for a page, and of several records, only the newest is ever used. */
 static uint64_t of_owners(struct view *v, unsigned node)
 {
-	const struct owners *o = &v->s->core[node]->owners;
+	const struct tidal_core *core = v->s->core[node];
+	const struct owners *o = &core->owners;
 	uint64_t sum = 0;
 
 	for (unsigned p = 0; p < v->s->config.pages; p++) {
 		tidal_gfn gfn = v->s->gfn[p];
 		uint64_t h = fold(4, v->names->page[p]);
 
+		h = fold(h, of_range(v, &core->ranges, gfn));
 		h = fold(h, of_whereabouts(v, gfn, owners_hinted(o, gfn)));
 		sum += fold(h, of_whereabouts(v, gfn, owners_recorded(o, gfn)));
 	}

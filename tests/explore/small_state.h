@@ -108,6 +108,9 @@ static inline struct link *small_link(const struct small *s, unsigned node)
 /* The body of a message; false: the packet has none. */
 bool small_decode(const struct thing *t, struct wire *m);
 
+/* Are these news of the owner of (among others) this page? */
+bool small_tells(const struct wire_owner *o, tidal_gfn gfn);
+
 /* small_host.c: the hosts and the wire carry out what the cores want. */
 struct thing *small_begin(struct small *s, uint8_t kind, unsigned node);
 void small_end(struct small *s, unsigned thing);

@@ -151,6 +151,18 @@ static unsigned of_time(const struct small *s, struct step *steps, unsigned n, u
 	return s->config.link ? of_link(s, steps, n, node) : n;
 }
 
+/* Whom a page is offered to is the core's choice only where it remembers who has refused. */
+static unsigned of_evictions(const struct small *s, struct step *steps, unsigned n, struct step step)
+{
+	bool any = !(s->config.features & SMALL_REFUSALS);
+
+	step.kind = STEP_EVICT;
+	for (step.what = 0; step.what < (any ? s->config.nodes : 1); step.what++)
+		if (!any || step.what != step.node)
+			n = add(steps, n, step);
+	return n;
+}
+
 static unsigned of_outside(const struct small *s, struct step *steps, unsigned n, unsigned node)
 {
 	const struct host_model *h = &s->m->host[node];
@@ -163,10 +175,8 @@ static unsigned of_outside(const struct small *s, struct step *steps, unsigned n
 				n = add(steps, n, step);
 	step.vcpu = 0;
 	for (step.page = 0; step.page < s->config.pages; step.page++) {
-		step.what = 0;
-		step.kind = STEP_EVICT;
 		if (f & SMALL_EVICT)
-			n = add(steps, n, step);
+			n = of_evictions(s, steps, n, step);
 		step.kind = STEP_VMM;
 		for (step.what = TIDAL_READ; f & SMALL_VMM && step.what <= TIDAL_WRITE; step.what++)
 			if (!h->vmm_waits)

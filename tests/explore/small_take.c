@@ -84,6 +84,8 @@ int small_push(struct small *s, unsigned node, tidal_time now, const struct tida
 	note_skips(s, node);
 	if (!(s->config.features & SMALL_STARVE))
 		stay_patient(s, node);
+	if (!(s->config.features & SMALL_REFUSALS))
+		memset(&s->core[node]->capacity.refused, 0, sizeof(struct tidal_nodeset));
 	do
 		while (tidal_core_pull(s->core[node], &a))
 			small_act(s, node, &a);
@@ -326,6 +328,15 @@ static bool command(struct small *s, const struct step *step, uint32_t what)
 	return small_push(s, step->node, 0, &ev) == 0; /* a command may be refused */
 }
 
+/* To this peer, as if the others had refused. */
+static bool evict(struct small *s, const struct step *step)
+{
+	for (unsigned n = 0; !(s->config.features & SMALL_REFUSALS) && n < s->config.nodes; n++)
+		if (n != step->what)
+			nodeset_add(&s->core[step->node]->capacity.refused, n);
+	return command(s, step, TIDAL_CMD_EVICT);
+}
+
 static bool vmm(struct small *s, const struct step *step)
 {
 	struct tidal_event ev = { .kind = TIDAL_EV_STALL };
@@ -339,6 +350,19 @@ static bool vmm(struct small *s, const struct step *step)
 }
 
 /* ---- news that is old ---- */
+
+/* A home's: does it know better of all pages that these news are about? */
+static bool is_old_owner(const struct small *s, const struct owners *home, const struct wire_owner *o)
+{
+	for (unsigned p = 0; p < s->config.pages; p++) {
+		struct whereabouts w = owners_recorded(home, s->gfn[p]);
+
+		if (small_tells(o, s->gfn[p]) &&
+		    (w.node == TIDAL_NODE_NONE || epoch_newer(o->epoch, w.epoch)))
+			return false;
+	}
+	return true;
+}
 
 /* Of no use to whom it goes to, who knows better, for good. */
 static bool is_old_news(const struct small *s, const struct thing *t)
@@ -357,10 +381,7 @@ static bool is_old_news(const struct small *s, const struct thing *t)
 		return s->config.pages == 1 && w.node != TIDAL_NODE_NONE &&
 		       !epoch_newer(m.u.found.epoch, w.epoch);
 	}
-	if (m.kind != MSG_OWNER)
-		return false;
-	w = owners_recorded(&core->owners, m.u.owner.gfn);
-	return w.node != TIDAL_NODE_NONE && !epoch_newer(m.u.owner.epoch, w.epoch);
+	return m.kind == MSG_OWNER && is_old_owner(s, &core->owners, &m.u.owner);
 }
 
 /*
@@ -404,6 +425,8 @@ static bool are_alike(const struct thing *a, const struct thing *b)
 		return false;
 	if (m.kind == MSG_VCPU_AT)
 		return m.u.vcpu_at.vcpu == other.u.vcpu_at.vcpu;
+	if (m.kind == MSG_OWNER && m.u.owner.order != other.u.owner.order)
+		return false;
 	return (m.kind == MSG_OWNER || m.kind == MSG_FIND || m.kind == MSG_FOUND) &&
 	       m.u.find.gfn == other.u.find.gfn;
 }
@@ -454,7 +477,7 @@ static bool take(struct small *s, const struct step *step)
 	case STEP_MOVE:
 		return command(s, step, TIDAL_CMD_MOVE_VCPU);
 	case STEP_EVICT:
-		return command(s, step, TIDAL_CMD_EVICT);
+		return evict(s, step);
 	case STEP_VMM:
 		return vmm(s, step);
 	case STEP_PIN:

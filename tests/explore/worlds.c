@@ -28,6 +28,7 @@ const struct world worlds[] = {
 	/* one page, two nodes: every pair of features */
 	{ "2x1x2 zero", POD(2, 1, 2, .features = SMALL_ZERO), LONG },
 	{ "2x1x2 evict", POD(2, 1, 2, .features = SMALL_EVICT), LONG },
+	{ "2x1x2 evict refusals", POD(2, 1, 2, .features = SMALL_EVICT | SMALL_REFUSALS), LONG },
 	{ "2x1x2 zero policy", POD(2, 1, 2, .features = SMALL_ZERO | SMALL_POLICY), LONG },
 	{ "2x1x2 evict policy", POD(2, 1, 2, .features = SMALL_EVICT | SMALL_POLICY), LONG },
 	{ "2x1x2 zero evict", POD(2, 1, 2, .features = SMALL_ZERO | SMALL_EVICT), LONG },
@@ -45,6 +46,8 @@ const struct world worlds[] = {
 	{ "3x1x2 zero policy", POD(3, 1, 2, .features = SMALL_ZERO | SMALL_POLICY), LONG },
 	{ "3x1x2 evict policy", POD(3, 1, 2, .features = SMALL_EVICT | SMALL_POLICY), LONG },
 	{ "3x1x2 warm policy", POD(3, 1, 2, .features = SMALL_WARM | SMALL_POLICY), LONG },
+	{ "3x1x2 warm evict refusals",
+	  POD(3, 1, 2, .features = SMALL_WARM | SMALL_EVICT | SMALL_REFUSALS), LONG },
 	{ "3x1x2 warm evict", POD(3, 1, 2, .features = SMALL_WARM | SMALL_EVICT), LONG },
 	{ "3x1x3", POD(3, 1, 3, 0), LONG },
 	/* two pages */
