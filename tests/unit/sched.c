@@ -588,9 +588,9 @@ static void test_bounds(void **state)
 
 	(void)state;
 	open_world(&w, 1, 1, 1, 2);
-	sched_ready(w.s, TIDAL_NEVER - SLICE, 0, 0);
-	sched_ready(w.s, TIDAL_NEVER - SLICE, 1, 0);
-	expect_next(w.s, TIDAL_NEVER - SLICE, 0, 0);
+	sched_ready(w.s, TIDAL_NEVER - US, 0, 0);
+	sched_ready(w.s, TIDAL_NEVER - US, 1, 0);
+	expect_next(w.s, TIDAL_NEVER - US, 0, 0);
 	assert_int_equal(sched_deadline(w.s), TIDAL_NEVER);
 	assert_int_equal(sched_preempt(w.s, TIDAL_NEVER - 1), TIDAL_VCPU_NONE);
 	assert_true(sched_running(w.s, 0, &thread));

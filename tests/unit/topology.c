@@ -45,7 +45,7 @@ static void test_regular_refuses(void **state)
 		{ 1024, 1, 0, 1, TIDAL_EINVAL },
 		{ 1024, 1, 1, 0, TIDAL_EINVAL },
 		{ 1024, 1, 1, 513, TIDAL_ERANGE },
-		{ 1024, 1, 513, 1, TIDAL_ERANGE },
+		{ 1024, 2, 0x80000000u, 1, TIDAL_ERANGE }, /* 2^32 cores */
 		{ 1024, 2, 1, 257, TIDAL_ERANGE }, /* 514 threads */
 		{ 1024, 1, 1, 512, 0 },
 		{ 1024, 1, 512, 1, TIDAL_ERANGE }, /* 1026 objects */
