@@ -65,9 +65,10 @@ struct landing {
 	uint8_t *buf;
 	uint32_t room, len;
 	uint64_t cookie;
-	/* a payload that came apart: whose */
+	/* a payload that came apart: whose, and when */
 	tidal_nodeid from;
 	uint32_t seq;
+	tidal_time since;
 	uint8_t rest[WIRE_REST];
 	uint8_t header[TIDAL_HEADER_MAX]; /* put together here if it did not land in one piece */
 };
@@ -207,6 +208,8 @@ int receive_post(struct tidal_transport *t, uint32_t payload, void *buf, uint32_
 		 uint64_t cookie);
 void receive_done(struct tidal_transport *t, const struct fi_cq_tagged_entry *entry);
 void receive_failed(struct tidal_transport *t, struct op *op);
+/* What waits for too long is dropped. */
+void receive_tick(struct tidal_transport *t);
 /* The provider had no room to receive with it. */
 void receive_again(struct tidal_transport *t, struct op *op);
 /* A header that was lent to the caller is ours again. */

@@ -117,6 +117,7 @@ int poll_ready(struct tidal_transport *t, tidal_time now, struct tidal_completio
 		t->now = now;
 	for (int i = 0; i < ROUNDS && drain(t); i++)
 		continue;
+	receive_tick(t);
 	heart_poll(t);
 	if (t->fd >= 0 && n > 0 && t->count == 0 && !t->again)
 		arm(t);

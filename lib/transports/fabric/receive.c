@@ -9,6 +9,8 @@
 
 #include "endpoint.h"
 
+#define APART_NS UINT64_C(200000000)
+
 static void put_free(struct op **list, struct op *op)
 {
 	op->next = *list;
@@ -253,12 +255,35 @@ static void drop_waiting(struct tidal_transport *t, uint32_t i)
 	reuse(t, l);
 }
 
-/* A payload alone: it waits for its header, which is right behind it. */
+/* Its header is right behind it: if another payload comes first, or none for so long, it is lost. */
+static void drop_orphans(struct tidal_transport *t, tidal_nodeid from)
+{
+	for (uint32_t i = 0; i < t->waiting_count;) {
+		const struct landing *l = t->waiting[i];
+
+		if (l->from == from || t->now - l->since > APART_NS)
+			drop_waiting(t, i);
+		else
+			i++;
+	}
+}
+
+void receive_tick(struct tidal_transport *t)
+{
+	if (t->waiting_count > 0)
+		drop_orphans(t, TIDAL_NODE_NONE);
+}
+
+/* A payload alone: it waits for its header. */
 static bool landed_apart(struct tidal_transport *t, struct landing *l, size_t len,
 			 tidal_nodeid from, uint32_t seq)
 {
 	struct landing *target = l;
 
+	if (!t->apart || !peers_find(t, from)) {
+		t->stats.malformed++;
+		return false;
+	}
 	if (len == 0 || len > l->room) {
 		t->stats.unposted++;
 		return false;
@@ -269,8 +294,10 @@ static bool landed_apart(struct tidal_transport *t, struct landing *l, size_t le
 			return false;
 		put_free(&pool_of(t, l->payload)->spares, &l->op);
 	}
+	drop_orphans(t, from);
 	if (t->waiting_count == FABRIC_APART)
 		drop_waiting(t, 0);
+	target->since = t->now;
 	target->from = from;
 	target->seq = seq;
 	target->len = (uint32_t)len;
