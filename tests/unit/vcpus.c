@@ -49,6 +49,7 @@ static void test_shares(void **state)
 	assert_int_equal(vcpu_share(&v, 1), 0);
 	vcpu_served(&v, 1);
 	assert_int_equal(vcpu_share(&v, 1), 256 / VCPU_HISTORY);
+	assert_int_equal(vcpu_share(&v, 0), 0); /* what has not been noted yet was nobody's */
 	for (unsigned i = 0; i < VCPU_HISTORY; i++)
 		vcpu_served(&v, 2);
 	assert_int_equal(vcpu_share(&v, 1), 0);
