@@ -355,6 +355,46 @@ static void test_ranges_by_what_they_say(void **state)
 	one_close(o);
 }
 
+/* Every page that has gone counts, not the last of them only. */
+static void test_each_page_that_is_gone(void **state)
+{
+	struct one_core a, b;
+
+	(void)state;
+	one_open(&a, 0);
+	one_open(&b, 0);
+	ranges_touch(&a.core->ranges, 0);
+	ranges_touch(&b.core->ranges, 0);
+	ranges_lose(&a.core->ranges, 1);
+	ranges_lose(&b.core->ranges, 2);
+	ranges_lose(&a.core->ranges, 500);
+	ranges_lose(&b.core->ranges, 500);
+	assert_true(tidal_core_digest(a.core) != tidal_core_digest(b.core));
+	ranges_lose(&a.core->ranges, 2);
+	ranges_lose(&b.core->ranges, 1);
+	assert_true(tidal_core_digest(a.core) == tidal_core_digest(b.core));
+	one_close(&a);
+	one_close(&b);
+}
+
+/* A message that waits to be sent will do something. */
+static void test_messages_that_wait(void **state)
+{
+	const uint8_t body[] = { MSG_FIND, 0, 0, 0, 0, 0, 0, 0, 0 };
+	struct one_core o;
+	struct engine e;
+	uint64_t was;
+
+	(void)state;
+	one_open(&o, 0);
+	core_engine(o.core, 0, &e);
+	link_peer(e.link, 1, 1);
+	was = tidal_core_digest(o.core);
+	link_queue(e.link, 1, LINK_REQUEST, body, sizeof(body), NULL, 0);
+	assert_true(tidal_core_digest(o.core) != was);
+	one_close(&o);
+}
+
 static void change_vcpu(struct one_core *o, struct vcpu *v)
 {
 	CHANGED(v->dest, v->dest ^ 1);
@@ -440,6 +480,8 @@ int main(void)
 		cmocka_unit_test(test_fields_by_state),
 		cmocka_unit_test(test_pages_and_owners),
 		cmocka_unit_test(test_ranges_by_what_they_say),
+		cmocka_unit_test(test_each_page_that_is_gone),
+		cmocka_unit_test(test_messages_that_wait),
 		cmocka_unit_test(test_vcpus),
 		cmocka_unit_test(test_counts),
 	};

@@ -271,6 +271,13 @@ static void test_gone_without_room(void **state)
 	assert_true(engine_page_room(&e, &page));
 	engine_page(&e, 7, &page);
 	assert_false(engine_page_room(&e, &page));
+	engine_page(&e, 520, &page);
+	pages_put(e.pages, &page);
+	e.pages->table.limit = e.pages->table.used; /* an entry that is there needs no more room */
+	assert_true(engine_page_room(&e, &page));
+	pages_del(e.pages, 520);
+	e.pages->table.limit = e.pages->table.size;
+	engine_page(&e, 7, &page);
 	engine_forget(&e, 7);
 	engine_page(&e, 7, &page);
 	assert_int_equal(page.state, TIDAL_PAGE_INVALID);

@@ -140,6 +140,21 @@ static void test_newest_hint_wins(void **state)
 	test_free(o);
 }
 
+/* News of the first epoch is news, where nothing was known. */
+static void test_first_epoch_is_news(void **state)
+{
+	struct owners *o = open_owners(4, 16, 7);
+
+	(void)state;
+	owners_hint_extent(o, 3, 0, at(3, 0));
+	assert_int_equal(owners_hinted(o, UINT64_C(3) * TIDAL_RANGE_PAGES).node, 3);
+	owners_hint_page(o, UINT64_C(4) * TIDAL_RANGE_PAGES, at(2, 0));
+	assert_int_equal(owners_hinted(o, UINT64_C(4) * TIDAL_RANGE_PAGES).node, 2);
+	assert_true(owners_note_extent(o, 5, 0, at(4, 0)));
+	assert_int_equal(owners_recorded(o, UINT64_C(5) * TIDAL_RANGE_PAGES).node, 4);
+	test_free(o);
+}
+
 /* All pages of a range have one home; each node is home of its share within a tenth. */
 static void test_homes_are_spread(void **state)
 {
@@ -173,6 +188,7 @@ int main(void)
 		cmocka_unit_test(test_full_home_counts),
 		cmocka_unit_test(test_hints_are_not_mixed_up),
 		cmocka_unit_test(test_newest_hint_wins),
+		cmocka_unit_test(test_first_epoch_is_news),
 		cmocka_unit_test(test_homes_are_spread),
 	};
 

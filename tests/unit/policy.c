@@ -427,6 +427,14 @@ static void test_weights_are_checked(void **state)
 	tidal_weights_init(&w, sizeof(w));
 	assert_int_equal(w.size, sizeof(w));
 	assert_int_equal(tidal_weights_check(&w, &name), 0);
+	w.vcpu_load.exponent = 16;
+	w.page_hot.weight = 1000000000;
+	w.page_fixed.weight = -1000000000;
+	assert_int_equal(tidal_weights_check(&w, &name), 0);
+	w.page_hot.weight++;
+	assert_int_equal(tidal_weights_check(&w, &name), TIDAL_ERANGE);
+	assert_string_equal(name, "page_hot");
+	w.page_hot.weight--;
 	w.vcpu_load.exponent = 17;
 	assert_int_equal(tidal_weights_check(&w, &name), TIDAL_ERANGE);
 	assert_string_equal(name, "vcpu_load");
