@@ -214,6 +214,7 @@ static void stay(struct engine *e, tidal_vcpuid v, int error)
 	cancel(e, v, vcpu->dest);
 	vcpu->dest = TIDAL_NODE_NONE;
 	vcpu->pin_bound = false; /* it did not go there */
+	vcpu->moved = true; /* not again for this instruction, or it would never go on */
 	vcpu->state = TIDAL_VCPU_READY;
 	sched_ready(e->sched, e->now, v, vcpu->priority);
 }

@@ -108,6 +108,37 @@ static void test_leaves_as_it_came(void **state)
 	one_close(&o);
 }
 
+/*
+ * The host can't save it: it stays, and fetches the page of its stall instead of trying again for ever.
+ * Found with a host whose vCPUs can't move, under the policy that always sends them.
+ */
+static void test_cannot_be_saved(void **state)
+{
+	const struct tidal_ev_host_done refused = { .status = TIDAL_ENOSYS };
+	struct wire_move_answer yes = { .epoch = 77, .vcpu = V, .yes = 1 };
+	struct wire_vcpu in = visitor();
+	struct one_core o;
+	struct engine e;
+	struct vcpu *v;
+
+	(void)state;
+	in.flags = 0;
+	open_without(&o, &e);
+	arrive(&o, &e, &in);
+	move_ask(&e, V, 1);
+	assert_int_equal(move_on_answer(&e, 1, &yes), 0);
+	assert_int_equal(move_on_saved(&e, V, &refused), 0);
+	v = vcpus_at(e.vcpus, V);
+	assert_int_equal(v->state, TIDAL_VCPU_READY);
+	assert_int_equal(v->dest, TIDAL_NODE_NONE);
+	sched_forget(e.sched, V);
+	v->state = TIDAL_VCPU_STALLED;
+	assert_false(move_possible(&e, V));
+	vcpu_retired(v);
+	assert_true(move_possible(&e, V)); /* for another instruction */
+	one_close(&o);
+}
+
 /* Numbers that no node sends: the history is not longer than it can be, the moves don't wrap. */
 static void test_numbers_out_of_range(void **state)
 {
@@ -342,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_leaves_as_it_came),
+		cmocka_unit_test(test_cannot_be_saved),
 		cmocka_unit_test(test_numbers_out_of_range),
 		cmocka_unit_test(test_arrivals_that_make_no_sense),
 		cmocka_unit_test(test_answers_that_make_no_sense),
