@@ -33,6 +33,10 @@ static void on_report(void *arg, const struct tidal_act_report *report)
 		pod->ready++;
 		return;
 	}
+	if (report->what == TIDAL_REPORT_HOST_FAILED && report->error == TIDAL_ENOSYS) {
+		atomic_fetch_add(&pod->refused, 1);
+		return;
+	}
 	atomic_fetch_add(&pod->failures, 1);
 	print_message("report %u, error %d, gfn %#llx: %s\n", report->what, report->error,
 		      (unsigned long long)report->gfn, report->text ? report->text : "");
@@ -46,7 +50,8 @@ static int open_host(uint32_t frames, uint64_t pages, uint32_t flags, struct tid
 	tidal_threads_config_init(&config, sizeof(config));
 	config.frames = frames;
 	config.ram_bytes = pages * TIDAL_PAGE_SIZE;
-	config.vcpu_slots = config.hthreads = POD_VCPUS;
+	config.vcpu_slots = 2 * POD_VCPUS; /* room for others', which never come */
+	config.hthreads = POD_VCPUS;
 	config.flags = flags;
 	return tidal_threads_open(&config, host, why);
 }
@@ -89,8 +94,8 @@ static void open_node(struct pod *pod, unsigned i, const struct pod_config *conf
 	params.vmap = i == 0 ? &pod->vmap : NULL;
 	params.topology = &pod->topology;
 	params.vcpus = config->nodes * POD_VCPUS;
-	params.vcpu_slots = POD_VCPUS;
-	params.policy = tidal_policy_page();
+	params.vcpu_slots = 2 * POD_VCPUS;
+	params.policy = config->policy ? config->policy : tidal_policy_page();
 	params.hold_ns = 50000;
 	c.host = n->host;
 	c.transport = n->wire;

@@ -33,6 +33,7 @@ struct pod {
 	pthread_t driver;
 	atomic_bool run, stop;
 	atomic_uint failures; /* reports that should not be */
+	atomic_uint refused;  /* vCPUs that the core wanted to move */
 };
 
 struct pod_config {
@@ -41,6 +42,7 @@ struct pod_config {
 	uint32_t frames; /* of each node */
 	uint32_t flags;	 /* of the hosts */
 	uint32_t loss_ppm;
+	const struct tidal_policy_ops *policy; /* NULL: tidal_policy_page() */
 };
 
 /* NULL: it can be opened; else why not (skip). */

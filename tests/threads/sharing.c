@@ -56,7 +56,8 @@ static void look(struct guest *g)
 		g->result &= own[i] == times && *(const uint64_t *)page(g, 2 + i) == times;
 }
 
-static void counters(const struct pod_config *config, unsigned times)
+/* Returns how many vCPUs the core wanted to move. */
+static unsigned counters(const struct pod_config *config, unsigned times)
 {
 	uint64_t right[GUESTS_MAX];
 	struct pod pod;
@@ -67,6 +68,7 @@ static void counters(const struct pod_config *config, unsigned times)
 	for (unsigned i = 0; i < GUESTS_MAX; i++)
 		assert_int_equal(right[i], 1);
 	pod_close(&pod);
+	return atomic_load(&pod.refused);
 }
 
 static const struct pod_config three = { .nodes = 3, .pages = 512, .frames = 128 };
@@ -74,7 +76,7 @@ static const struct pod_config three = { .nodes = 3, .pages = 512, .frames = 128
 static void test_counters(void **state)
 {
 	(void)state;
-	counters(&three, 3000);
+	assert_int_equal(counters(&three, 3000), 0);
 }
 
 static void test_counters_copying(void **state)
@@ -93,6 +95,16 @@ static void test_counters_on_a_bad_wire(void **state)
 	(void)state;
 	config.loss_ppm = 50000;
 	counters(&config, 1500);
+}
+
+/* The policy sends vCPUs, which the host refuses: the pages come instead. */
+static void test_counters_with_the_wrong_policy(void **state)
+{
+	struct pod_config config = three;
+
+	(void)state;
+	config.policy = tidal_policy_vcpu();
+	assert_true(counters(&config, 200) > 0);
 }
 
 /* ---- a lock in page 0, and what it protects in pages 1 to 4 ---- */
@@ -354,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_counters_copying),
 		cmocka_unit_test(test_counters_on_a_bad_wire),
+		cmocka_unit_test(test_counters_with_the_wrong_policy),
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_peterson),
 		cmocka_unit_test(test_store_buffering),
