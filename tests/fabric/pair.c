@@ -32,7 +32,7 @@ struct tidal_fabric_config config_for(const char *provider, unsigned node)
 	config.pod = 42;
 	config.params = 4711;
 	config.heartbeat_ns = 20 * MS;
-	config.silence_ns = 500 * MS;
+	config.silence_ns = 1000 * MS;
 	return config;
 }
 

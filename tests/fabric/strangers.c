@@ -134,6 +134,7 @@ static void misfit(const struct tidal_fabric_config *its, unsigned called, const
 	assert_true(stats_of(b).refused > 0);
 	assert_int_equal(ops->send(b, 0, "x", 1, 0, NULL, 0, 0), TIDAL_EAGAIN);
 	/* they leave it at that */
+	(void)wait_state(a, b, 1, TIDAL_FABRIC_UP, 100 * MS);
 	assert_true(stats_of(a).greetings + stats_of(b).greetings < 100);
 	ops->close(a);
 	ops->close(b);
@@ -268,6 +269,7 @@ static void victim_close(struct victim *v)
 
 static void turn(struct victim *v)
 {
+	static const uint32_t rooms[] = { 0, TIDAL_PAGE_SIZE, 1000 };
 	struct tidal_completion done[8];
 	int n = ops->poll(v->t, now(), done, 8);
 
@@ -277,6 +279,7 @@ static void turn(struct victim *v)
 		/* what gets through is well formed, and its buffer is posted again */
 		assert_true(done[i].from == 1 || done[i].from == 2);
 		assert_true(done[i].len <= TIDAL_HEADER_MAX && done[i].payload <= 2);
+		assert_true(done[i].payload_len <= rooms[done[i].payload]);
 		if (done[i].payload == TIDAL_PAYLOAD_PAGE)
 			assert_int_equal(ops->recv_post(v->t, 1, v->buf[done[i].cookie],
 							TIDAL_PAGE_SIZE, done[i].cookie), 0);
@@ -464,6 +467,26 @@ static void test_a_message_of_any_length(void **state)
 	victim_close(v);
 }
 
+/* A peer that takes nothing fills its own part of the room, not that of others. */
+static void test_who_takes_nothing_stops_nobody_else(void **state)
+{
+	struct victim *v = victim_open("net", 0);
+	static uint8_t page[TIDAL_PAGE_SIZE];
+	struct tidal_completion done;
+	uint32_t sent = 0;
+	int err = 0;
+
+	(void)state;
+	while (err == 0 && sent++ < 100000) {
+		err = ops->send(v->t, 2, "flood", 5, TIDAL_PAYLOAD_PAGE, page, sizeof(page), sent);
+		(void)ops->poll(v->t, now(), &done, 1);
+	}
+	assert_int_equal(err, TIDAL_EAGAIN);
+	send_text(v->t, v->friend, 1, "still here");
+	expect_text(v->friend, v->t, "still here");
+	victim_close(v);
+}
+
 /* A session that was learned elsewhere, or before, opens no door. */
 static void test_messages_for_another_endpoint(void **state)
 {
@@ -481,6 +504,27 @@ static void test_messages_for_another_endpoint(void **state)
 		turn(v);
 	assert_int_equal(stats_of(v->t).strangers, before + 2);
 	assert_non_null(strstr(tidal_fabric_trouble(v->t), "node 3"));
+	victim_close(v);
+}
+
+static void test_lengths_must_add_up(void **state)
+{
+	struct victim *v = victim_open("net", 0);
+	uint64_t before = stats_of(v->t).received;
+	size_t len;
+
+	(void)state;
+	for (uint32_t payload = 0; payload < 2; payload++) {
+		for (int off = -1; off <= 1; off += 2) {
+			len = right_message(v, payload, payload ? 100 : 0, 50);
+			v->bytes[len - WIRE_TAIL + 6] = (uint8_t)(50 + off); /* of the header */
+			hurl(v, len, payload);
+		}
+	}
+	for (int i = 0; i < 1000; i++)
+		turn(v);
+	assert_int_equal(stats_of(v->t).malformed, 4);
+	assert_int_equal(stats_of(v->t).received, before);
 	victim_close(v);
 }
 
@@ -521,7 +565,9 @@ int main(void)
 		cmocka_unit_test(test_hostile_bytes_shm),
 		cmocka_unit_test(test_hostile_bytes_checksums),
 		cmocka_unit_test(test_a_message_of_any_length),
+		cmocka_unit_test(test_who_takes_nothing_stops_nobody_else),
 		cmocka_unit_test(test_messages_for_another_endpoint),
+		cmocka_unit_test(test_lengths_must_add_up),
 		cmocka_unit_test(test_another_version_is_named),
 #endif
 	};
