@@ -21,6 +21,7 @@ static const struct {
 	{ "messages", "messages for a fault, by how many nodes have a copy", bench_messages },
 	{ "forwards", "how often a request is passed on; writers at random nodes", bench_forwards },
 	{ "guests", "guest programs on mini-pod", bench_guests },
+	{ "real", "real guest memory by userfaultfd", bench_real },
 };
 
 #define BENCHES (sizeof(benches) / sizeof(benches[0]))

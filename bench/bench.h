@@ -10,5 +10,6 @@ void bench_pages(void);
 void bench_messages(void);
 void bench_forwards(void);
 void bench_guests(void);
+void bench_real(void);
 
 #endif

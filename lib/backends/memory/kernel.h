@@ -7,6 +7,7 @@
 #define MEMORY_KERNEL_H
 
 #include <linux/userfaultfd.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
 
 #define KERNEL_USER_MODE_ONLY 1	 /* flag of userfaultfd(), Linux 5.11 */
