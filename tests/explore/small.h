@@ -58,6 +58,7 @@ struct small_config {
 	unsigned nodes, pages, vcpus;
 	unsigned features;
 	unsigned flight; /* with so many things under way nothing new is begun; 0: no such limit */
+	unsigned commands; /* to move and to evict, in all; 0: any number */
 	unsigned home;	 /* of the first page; it starts at node 0 */
 	bool link;	 /* of the cores' own; else the wire is exactly-once */
 	bool patient;	 /* and nothing is sent again while the wire between the two has anything */

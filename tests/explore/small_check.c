@@ -138,6 +138,22 @@ static void check_promises(struct small *s, unsigned node)
 		small_violate(s, "a frame is kept for nobody");
 }
 
+/* When nothing is under way its home knows who owns a page: by a record, or it never left node 0. */
+static void check_record(struct small *s, unsigned page)
+{
+	struct tidal_core *home = s->core[owners_home(&s->core[0]->owners, s->gfn[page])];
+	struct whereabouts w = owners_recorded(&home->owners, s->gfn[page]);
+	unsigned owner = w.node == TIDAL_NODE_NONE ? 0 : w.node;
+	struct tidal_page_info info;
+
+	if (tidal_core_page(home, s->gfn[page], &info) == 0 &&
+	    info.state >= TIDAL_PAGE_PRIMARY)
+		return; /* it is here: what else would it want to know? */
+	if (tidal_core_page(s->core[owner], s->gfn[page], &info) ||
+	    info.state < TIDAL_PAGE_PRIMARY)
+		small_violate(s, "a home does not know who owns its page");
+}
+
 /* When nothing is under way its home knows where a vCPU is. */
 static void check_home(struct small *s, tidal_vcpuid v)
 {
@@ -162,6 +178,8 @@ const char *small_violation(void *small)
 		check_vcpu(s, (tidal_vcpuid)v);
 	for (unsigned v = 0; quiet && v < s->config.vcpus; v++)
 		check_home(s, (tidal_vcpuid)v);
+	for (unsigned p = 0; quiet && p < s->config.pages; p++)
+		check_record(s, p);
 	for (unsigned n = 0; n < s->config.nodes; n++) {
 		check_frames(s, n);
 		if (tidal_core_check(s->core[n], &why))

@@ -481,7 +481,8 @@ static uint64_t digest(struct view *v)
 		sum += of_instruction(v, i);
 	for (unsigned p = 0; p < s->config.pages; p++)
 		sum += fold(fold(11, v->names->page[p]), s->m->latest[p] == 0);
-	return fold(fold(h, sum), s->m->losses | s->m->repeats << 8 | s->m->faulty << 16);
+	return fold(fold(h, sum), s->m->losses | s->m->repeats << 8 | s->m->faulty << 16 |
+					  (uint64_t)s->m->commands << 24);
 }
 
 /* ---- under all names ---- */

@@ -81,6 +81,7 @@ struct model {
 	bool skipping[SMALL_VCPUS]; /* the instruction has taken effect, unknown to the vCPU */
 	struct stubborn stubborn[SMALL_VCPUS];
 	uint8_t losses, repeats; /* left */
+	uint8_t commands;	 /* given, if they are counted */
 	bool faulty;		 /* the planted fault has had its turn */
 	uint32_t things;
 	struct thing thing[THINGS];

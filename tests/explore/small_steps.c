@@ -166,7 +166,8 @@ static unsigned of_evictions(const struct small *s, struct step *steps, unsigned
 static unsigned of_outside(const struct small *s, struct step *steps, unsigned n, unsigned node)
 {
 	const struct host_model *h = &s->m->host[node];
-	unsigned f = s->config.features;
+	bool spent = s->config.commands && s->m->commands == s->config.commands;
+	unsigned f = s->config.features & ~(spent ? SMALL_MOVE | SMALL_EVICT : 0u);
 	struct step step = { .kind = STEP_MOVE, .node = (uint8_t)node };
 
 	for (step.vcpu = 0; f & SMALL_MOVE && step.vcpu < s->config.vcpus; step.vcpu++)

@@ -325,6 +325,7 @@ static bool command(struct small *s, const struct step *step, uint32_t what)
 		h->vmm_waits = true;
 	if (what == TIDAL_CMD_UNPIN)
 		h->pinned = false;
+	s->m->commands += s->config.commands && what != TIDAL_CMD_PIN && what != TIDAL_CMD_UNPIN;
 	return small_push(s, step->node, 0, &ev) == 0; /* a command may be refused */
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * worlds - see worlds.h. Names: nodes x pages x vCPUs, and what may happen besides reads and
- * writes (small.h). Features are switched on in pairs.
+ * writes (small.h). Features are switched on in pairs. A number behind them: so many commands.
  */
 #include "worlds.h"
 
@@ -33,6 +33,8 @@ const struct world worlds[] = {
 	{ "2x1x2 evict policy", POD(2, 1, 2, .features = SMALL_EVICT | SMALL_POLICY), LONG },
 	{ "2x1x2 zero evict", POD(2, 1, 2, .features = SMALL_ZERO | SMALL_EVICT), LONG },
 	{ "2x1x2 move", POD(2, 1, 2, .features = SMALL_MOVE), LONG },
+	{ "2x1x2 move 2", POD(2, 1, 2, .features = SMALL_MOVE, .commands = 2), LONG },
+	{ "2x1x2 move 4", POD(2, 1, 2, .features = SMALL_MOVE, .commands = 4), LONG },
 	{ "2x1x2 move policy", POD(2, 1, 2, .features = SMALL_MOVE | SMALL_POLICY), LONG },
 	{ "2x1x2 vmm", POD(2, 1, 2, .features = SMALL_VMM), LONG },
 	{ "2x1x2 pin policy", POD(2, 1, 2, .features = SMALL_PIN | SMALL_POLICY), LONG },
@@ -45,6 +47,12 @@ const struct world worlds[] = {
 	{ "3x1x2 policy home", POD(3, 1, 2, .features = SMALL_POLICY, .home = 2), LONG },
 	{ "3x1x2 zero policy", POD(3, 1, 2, .features = SMALL_ZERO | SMALL_POLICY), LONG },
 	{ "3x1x2 evict policy", POD(3, 1, 2, .features = SMALL_EVICT | SMALL_POLICY), LONG },
+	{ "3x1x2 evict policy 1",
+	  POD(3, 1, 2, .features = SMALL_EVICT | SMALL_POLICY, .commands = 1), LONG },
+	{ "3x1x2 evict policy 2",
+	  POD(3, 1, 2, .features = SMALL_EVICT | SMALL_POLICY, .commands = 2), LONG },
+	{ "3x1x2 evict policy 4",
+	  POD(3, 1, 2, .features = SMALL_EVICT | SMALL_POLICY, .commands = 4), LONG },
 	{ "3x1x2 warm policy", POD(3, 1, 2, .features = SMALL_WARM | SMALL_POLICY), LONG },
 	{ "3x1x2 warm evict refusals",
 	  POD(3, 1, 2, .features = SMALL_WARM | SMALL_EVICT | SMALL_REFUSALS), LONG },
