@@ -254,18 +254,20 @@ static void read_much(struct guest *g)
 	}
 }
 
-static void much(uint32_t flags)
+#define MANY (3 * POD_VCPUS) /* threads of a node, more than can fault at a time */
+
+static void much(uint32_t flags, unsigned threads)
 {
 	const struct pod_config config = { .nodes = 3, .pages = 4096, .frames = 96,
 					   .flags = flags };
-	uint64_t wrong[POD_NODES];
+	uint64_t wrong[POD_NODES * MANY];
 	struct pod pod;
 
 	pod_open(&pod, &config);
-	pod_run(&pod, 1, write_much, NULL, NULL);
+	pod_run(&pod, threads, write_much, NULL, NULL);
 	for (unsigned round = 0; round < 2; round++) {
-		pod_run(&pod, 1, read_much, NULL, wrong);
-		for (unsigned i = 0; i < POD_NODES; i++)
+		pod_run(&pod, threads, read_much, NULL, wrong);
+		for (unsigned i = 0; i < POD_NODES * threads; i++)
 			assert_int_equal(wrong[i], 0);
 	}
 	pod_close(&pod);
@@ -274,13 +276,19 @@ static void much(uint32_t flags)
 static void test_more_than_a_node_has(void **state)
 {
 	(void)state;
-	much(0);
+	much(0, 1);
+}
+
+static void test_more_threads_than_vcpus(void **state)
+{
+	(void)state;
+	much(0, MANY);
 }
 
 static void test_more_than_a_node_has_copying(void **state)
 {
 	(void)state;
-	much(TIDAL_THREADS_COPY);
+	much(TIDAL_THREADS_COPY, 1);
 }
 
 /* ---- memory that nobody has written reads as zeroes, for as long ---- */
@@ -371,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_peterson),
 		cmocka_unit_test(test_store_buffering),
 		cmocka_unit_test(test_more_than_a_node_has),
+		cmocka_unit_test(test_more_threads_than_vcpus),
 		cmocka_unit_test(test_more_than_a_node_has_copying),
 		cmocka_unit_test(test_untouched_memory),
 		cmocka_unit_test(test_system_calls),
