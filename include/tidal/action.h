@@ -95,7 +95,8 @@ struct tidal_act_io {
 enum tidal_report {
 	TIDAL_REPORT_READY = 1,	    /* the virtual map is known: the guest may start */
 	TIDAL_REPORT_POD_FULL = 2,  /* gfn: no frame anywhere; the guest's stalls wait */
-	TIDAL_REPORT_PAGE_LOST = 3, /* gfn, node: it was on its way to a node that died */
+	TIDAL_REPORT_PAGE_LOST = 3, /* gfn, node: it was on its way to a node that died; or, with
+				     * this node, vcpu: no node has it, and this vCPU waits */
 	TIDAL_REPORT_VCPU_LOST = 4, /* vcpu, node: likewise; or it could not be loaded here */
 	TIDAL_REPORT_BAD_PEER = 5,  /* node, error: it broke the protocol; its message was dropped, and
 				     * with it the page (gfn) or vCPU that it brought, if it did; or its
@@ -107,6 +108,7 @@ enum tidal_report {
 	/* From the driver, of what its transport says (transport.h); error TIDAL_EPEER: */
 	TIDAL_REPORT_PEER_SILENT = 10, /* node: nothing was heard of it for too long */
 	TIDAL_REPORT_PEER_DOWN = 11,   /* node: it is dead. What is lost with it is reported as such */
+	TIDAL_REPORT_NODE_LOST = 12, /* node: it died, or was restarted; what it had is lost */
 };
 
 /*
@@ -123,6 +125,7 @@ struct tidal_act_report {
 	tidal_gfn gfn;
 	tidal_vcpuid vcpu;
 	tidal_nodeid node;
+	uint64_t pages;	  /* PAGE_LOST: so many, from gfn on */
 	const char *text; /* static */
 };
 

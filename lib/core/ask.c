@@ -9,6 +9,8 @@
 
 #define OFTEN_REFUSED 3 /* refusals after which a request may wait with other askers */
 #define TRIES_BEFORE_FIND 6 /* refusals after which all nodes are asked who the owner is */
+#define TRIES_MAX (20 * TRIES_BEFORE_FIND)
+#define SEARCHES 4 /* in vain, after which a page that died with its node is reported as lost */
 
 static struct whereabouts at(tidal_nodeid node, uint64_t epoch)
 {
@@ -108,13 +110,13 @@ static void fill_vcpu(struct engine *e, struct wire_request *r, tidal_nodeid tar
 	decide(e, r, target);
 }
 
-static void back_off(struct engine *e, struct transit *t)
+void proto_back_off(struct engine *e, struct transit *t)
 {
 	tidal_time wait = e->params->backoff_ns << (t->tries < 6 ? t->tries : 6);
 
 	t->state = SIT_BACKOFF;
-	if (t->tries < UINT8_MAX)
-		t->tries++;
+	/* for ever: they go on counting up to the next search */
+	t->tries = t->tries < TRIES_MAX ? (uint8_t)(t->tries + 1) : TRIES_MAX - TRIES_BEFORE_FIND + 1;
 	transit_timer(e->transits, t,
 		      e->now + wait / 2 + engine_random(e, (uint32_t)min_u64(wait, UINT32_MAX)));
 }
@@ -159,7 +161,7 @@ void proto_ask(struct engine *e, struct transit *t, const struct page *page)
 	    (t->known == 0 || epoch_newer(page->epoch, hint.epoch)))
 		t->known = page->epoch + 1; /* the cache of hints has lost it, the copy has not */
 	if (hop.node == TIDAL_NODE_NONE) {
-		back_off(e, t);
+		proto_back_off(e, t);
 		return;
 	}
 	r->lead = hop.lead;
@@ -167,6 +169,9 @@ void proto_ask(struct engine *e, struct transit *t, const struct page *page)
 		r->flags |= WIRE_VIA_HOME;
 	fill_vcpu(e, r, hop.node);
 	r->id = t->id = ++*e->next_id;
+	if (r->id - e->losses->void_to > SERIAL_WINDOW)
+		e->losses->void_to++; /* numbers wrap around: what is compared stays near */
+	r->incarnation = e->params->incarnation;
 	t->asked = r->want;
 	t->state = page->state == TIDAL_PAGE_SECONDARY ? SIT_UPGRADE : SIT_ASK;
 	t->promised = true;
@@ -199,7 +204,9 @@ CELL(on_copy)
 	struct transit *t = o->t;
 	struct page *page = &o->page;
 
-	if (!answers(o, c->id) || page_is_owned(&o->page))
+	if (!answers(o, c->id))
+		return on_copy_late(e, o);
+	if (page_is_owned(&o->page))
 		return TIDAL_EPROTO;
 	if (!(c->flags & WIRE_IS_ZERO) && o->payload == TIDAL_FRAME_NONE)
 		return TIDAL_EPROTO;
@@ -212,7 +219,7 @@ CELL(on_copy)
 		return 0;
 	}
 	t->stale_known = false;
-	t->tries = 0;
+	t->tries = t->searches = 0;
 	e->stats->copies_in++;
 	page->state = TIDAL_PAGE_SECONDARY;
 	page->epoch = c->epoch;
@@ -274,7 +281,7 @@ CELL(on_own)
 	answered(e, o, g->hops);
 	if (t->epoch == g->epoch)
 		early = t->acks;
-	t->tries = 0;
+	t->tries = t->searches = 0;
 	t->stale_known = false;
 	e->stats->pages_in++;
 	take_contents(e, o, g->flags);
@@ -339,7 +346,7 @@ CELL(on_extent)
 	if (!answers(o, g->id) || !extent_is_sound(e, o->gfn, &x) || !ranges_add(e->ranges, &x))
 		return TIDAL_EPROTO;
 	answered(e, o, g->hops);
-	o->t->tries = 0;
+	o->t->tries = o->t->searches = 0;
 	o->t->stale_known = false;
 	e->stats->extents_in++;
 	tell_homes(e, &x);
@@ -374,7 +381,7 @@ static void report_conflict(struct engine *e, const struct occasion *o)
 }
 
 /* Those who waited for a grant to this node: it may never come. */
-static void refuse_all(struct engine *e, struct transit *t)
+void proto_refuse_all(struct engine *e, struct transit *t)
 {
 	struct wire_request r;
 
@@ -400,10 +407,12 @@ CELL(on_refuse)
 	struct transit *t = o->t;
 
 	if (!answers(o, r->id))
-		return TIDAL_EPROTO;
+		return on_refuse_late(e, o);
+	if (r->reason == REFUSE_LOST && !proto_was_lost(e, r))
+		return 0;
 	answered(e, o, r->hops);
-	refuse_all(e, t);
-	if (r->owner < e->nodes && r->owner != e->self)
+	proto_refuse_all(e, t);
+	if (r->reason != REFUSE_LOST && r->owner < e->nodes && r->owner != e->self)
 		owners_hint_page(e->owners, t->gfn, at(r->owner, r->epoch));
 	/* with the grant that did not come, no acknowledgements are due */
 	memset(&t->acks, 0, sizeof(t->acks));
@@ -417,7 +426,7 @@ CELL(on_refuse)
 			unbind(e, t);
 	}
 	e->stats->retries++;
-	back_off(e, t);
+	proto_back_off(e, t);
 	return 0;
 }
 
@@ -425,8 +434,42 @@ CELL(on_refuse)
 CELL(on_ask_timer)
 {
 	transit_timer(e->transits, o->t, TIDAL_NEVER);
-	refuse_all(e, o->t);
+	proto_refuse_all(e, o->t);
 	return 0;
+}
+
+static uint32_t living_peers(const struct engine *e)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < e->nodes; i++)
+		n += i != e->self && !link_is_down(e->link, (tidal_nodeid)i);
+	return n;
+}
+
+/*
+ * All who live have said that they don't have it, several times: its owner died. If it was only on
+ * its way each time, this is a false alarm; asking goes on. Returns the number of the next search;
+ * while no node has died only the owner is to answer.
+ */
+static uint8_t next_search(struct engine *e, struct transit *t)
+{
+	bool complete = t->search && t->absent >= living_peers(e);
+
+	if (!e->losses->ever)
+		return 0;
+	t->absent = 0;
+	t->search = t->search < UINT8_MAX ? (uint8_t)(t->search + 1) : 1;
+	if (!complete || t->searches > SEARCHES || t->searches++ < SEARCHES)
+		return t->search;
+	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_PAGE_LOST,
+						     .error = TIDAL_EPEER,
+						     .gfn = t->gfn,
+						     .vcpu = t->vcpu,
+						     .node = e->self,
+						     .pages = 1,
+						     .text = "no node has it any more" });
+	return t->search;
 }
 
 CELL(on_ask_again)
@@ -438,13 +481,21 @@ CELL(on_ask_again)
 	transit_timer(e->transits, t, TIDAL_NEVER);
 	if (t->tries % TRIES_BEFORE_FIND == TRIES_BEFORE_FIND - 1 &&
 	    link_room(e->link, LINK_REQUEST, e->nodes)) {
+		m.u.find.search = next_search(e, t);
 		copies_expand(copies_all(e->nodes), e->nodes, e->self, TIDAL_NODE_NONE, &all);
 		e->stats->finds++;
 		engine_multicast(e, &all, &m);
-		back_off(e, t); /* long enough for the answer to come */
+		proto_back_off(e, t); /* long enough for the answer to come */
 		return 0;
 	}
 	proto_pursue(e, t);
+	return 0;
+}
+
+CELL(on_absent)
+{
+	(void)e;
+	o->t->absent += o->t->search == o->m->u.absent.search;
 	return 0;
 }
 
@@ -452,6 +503,8 @@ CELL(on_found)
 {
 	if (!page_is_owned(&o->page))
 		owners_hint_page(e->owners, o->gfn, at(o->from, o->m->u.found.epoch));
+	if (o->t)
+		o->t->searches = o->t->search = 0;
 	if (o->t && o->t->state == SIT_BACKOFF)
 		transit_timer(e->transits, o->t, e->now); /* before it moves on */
 	return 0;

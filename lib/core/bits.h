@@ -51,4 +51,11 @@ static inline uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Numbers that wrap around: of two that are less than half of all apart, is *a* the later? */
+#define SERIAL_WINDOW (UINT32_C(1) << 30)
+static inline bool serial_later(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
 #endif

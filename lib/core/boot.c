@@ -44,7 +44,7 @@ bool boot_fits(const struct engine *e, const struct tidal_vmap *map)
 	       tidal_vmap_vcpus(map) <= e->vcpus->count;
 }
 
-static void place_vcpus(struct engine *e, const struct tidal_vmap_vcpus *run)
+static void place_vcpus(struct engine *e, const struct tidal_vmap_vcpus *run, bool again)
 {
 	for (unsigned i = 0; i < run->count; i++) {
 		tidal_vcpuid v = (tidal_vcpuid)(run->first + i);
@@ -54,24 +54,19 @@ static void place_vcpus(struct engine *e, const struct tidal_vmap_vcpus *run)
 		vcpu->dest = TIDAL_NODE_NONE;
 		if (run->node != e->self)
 			continue;
+		if (again) {
+			vcpu->state = TIDAL_VCPU_LOST;
+			continue;
+		}
 		vcpu->state = TIDAL_VCPU_READY;
 		e->vcpus->here++;
 		sched_ready(e->sched, e->now, v, vcpu->priority);
 	}
 }
 
-static void start(struct engine *e)
+void boot_joined(struct engine *e)
 {
-	struct guest *g = e->guest;
-
-	g->known = true;
-	g->pages = tidal_vmap_pages(&g->map);
-	g->vcpus = tidal_vmap_vcpus(&g->map);
-	for (uint32_t i = 0; i < g->map.memory_runs; i++)
-		if (g->map.memory[i].node == e->self)
-			own_extents(e, &g->map.memory[i]);
-	for (uint32_t i = 0; i < g->map.vcpu_runs; i++)
-		place_vcpus(e, &g->map.vcpu[i]);
+	e->guest->joined = true;
 	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_READY,
 						     .gfn = TIDAL_GFN_NONE,
 						     .vcpu = TIDAL_VCPU_NONE,
@@ -79,12 +74,54 @@ static void start(struct engine *e)
 						     .text = "the guest may start" });
 }
 
+/*
+ * Whoever thinks that this node is dead would not wait for it to drop its copy of a page, nor tell it
+ * that another node has. So it gets none before all know that it lives.
+ */
+static void join_again(struct engine *e)
+{
+	struct losses *l = e->losses;
+
+	l->ever = true;
+	l->here_tell = 1;
+	copies_expand(copies_all(e->nodes), e->nodes, e->self, TIDAL_NODE_NONE, &l->here_wait);
+}
+
+/* again: this node lived before. What the map puts here was lost with that life. */
+static void start(struct engine *e, bool again)
+{
+	struct guest *g = e->guest;
+
+	g->known = true;
+	g->pages = tidal_vmap_pages(&g->map);
+	g->vcpus = tidal_vmap_vcpus(&g->map);
+	for (uint32_t i = 0; !again && i < g->map.memory_runs; i++)
+		if (g->map.memory[i].node == e->self)
+			own_extents(e, &g->map.memory[i]);
+	for (uint32_t i = 0; i < g->map.vcpu_runs; i++)
+		place_vcpus(e, &g->map.vcpu[i], again);
+	if (again)
+		join_again(e);
+	else
+		boot_joined(e);
+}
+
 void boot_master(struct engine *e, const struct tidal_vmap *map)
 {
 	e->guest->map = *map;
 	e->guest->total = map->memory_runs + map->vcpu_runs + map->devices;
-	e->guest->told_node = 1;
-	start(e);
+	for (unsigned n = 1; n < e->nodes; n++)
+		nodeset_add(&e->guest->tell, n);
+	start(e, false);
+}
+
+void boot_join(struct engine *e)
+{
+	const struct wire m = { .kind = MSG_HERE,
+				.u.here = { .incarnation = e->params->incarnation } };
+
+	if (e->self != 0)
+		engine_send(e, 0, &m, NULL, 0);
 }
 
 static void piece(const struct tidal_vmap *map, uint32_t i, struct wire_map *m)
@@ -113,22 +150,50 @@ static void piece(const struct tidal_vmap *map, uint32_t i, struct wire_map *m)
 	}
 }
 
+/* Whom to tell next; false: all have been told. */
+static bool next_to_tell(struct engine *e)
+{
+	struct guest *g = e->guest;
+
+	if (g->telling_piece > 0)
+		return true;
+	g->telling = (tidal_nodeid)nodeset_next(&g->tell, 0);
+	while (g->telling < e->nodes && link_is_down(e->link, g->telling))
+		g->telling = (tidal_nodeid)nodeset_next(&g->tell, g->telling + 1u);
+	if (g->telling >= e->nodes)
+		return false;
+	g->telling_again = nodeset_has(&g->told, g->telling);
+	nodeset_add(&g->told, g->telling);
+	return true;
+}
+
 void boot_tell(struct engine *e)
 {
 	struct guest *g = e->guest;
-	struct wire m;
+	struct wire m = { .kind = MSG_MAP };
 
-	if (g->told_node == e->nodes)
-		return;
-	m = (struct wire){ .kind = MSG_MAP };
-	while (g->told_node < e->nodes && link_room(e->link, LINK_REQUEST, 1)) {
-		piece(&g->map, g->told_piece, &m.u.map);
+	while (link_room(e->link, LINK_REQUEST, 1) && next_to_tell(e)) {
+		piece(&g->map, g->telling_piece, &m.u.map);
 		m.u.map.total = (uint8_t)g->total;
-		engine_send(e, g->told_node, &m, NULL, 0);
-		if (++g->told_piece == g->total) {
-			g->told_piece = 0;
-			g->told_node++;
+		m.u.map.again = g->telling_again;
+		engine_send(e, g->telling, &m, NULL, 0);
+		if (++g->telling_piece == g->total) {
+			g->telling_piece = 0;
+			nodeset_del(&g->tell, g->telling);
 		}
+	}
+}
+
+void boot_peer_lost(struct engine *e, tidal_nodeid n)
+{
+	struct guest *g = e->guest;
+
+	if (e->self == 0) {
+		if (g->telling_piece > 0 && g->telling == n)
+			g->telling_piece = 0;
+		nodeset_add(&g->tell, n);
+	} else if (n == 0 && !g->known) {
+		memset(g, 0, sizeof(*g)); /* of a map that nobody will complete */
 	}
 }
 
@@ -189,7 +254,7 @@ int boot_on_map(struct engine *e, tidal_nodeid from, const struct wire_map *m)
 	if (++g->got < g->total)
 		return 0;
 	if (is_usable(e, &g->map)) {
-		start(e);
+		start(e, m->again);
 		return 0;
 	}
 	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_BAD_PEER,

@@ -119,8 +119,11 @@ static bool check_transit(const struct engine *e, const struct transit *t, struc
 
 static bool check_vcpus(const struct engine *e, const char **why)
 {
-	uint32_t here = 0;
+	uint32_t here = 0, slots = 0;
 
+	for (unsigned n = 0; n < e->nodes; n++)
+		slots += e->peers[n].slots;
+	REQUIRE(slots == e->vcpus->promised, "promised slots are miscounted");
 	for (uint32_t i = 0; i < e->guest->vcpus; i++) {
 		const struct vcpu *v = vcpus_at(e->vcpus, (tidal_vcpuid)i);
 		uint16_t thread;

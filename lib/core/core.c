@@ -2,6 +2,7 @@
 /* core - the public face: init, push, pull. What events mean is in core_events.c. */
 #include "boot.h"
 #include "core_state.h"
+#include "losses.h"
 #include "params.h"
 #include "proto.h"
 
@@ -129,6 +130,8 @@ int tidal_core_init(void *mem, size_t bytes, const struct tidal_params *params,
 		return TIDAL_ERANGE;
 	if (p.vmap)
 		boot_master(&e, p.vmap);
+	else
+		boot_join(&e);
 	*out = core;
 	return 0;
 }
@@ -141,14 +144,31 @@ static uint32_t most_messages(const struct engine *e)
 	return 2u * e->nodes + 24;
 }
 
+/* Of itself; what waits goes on when there is room again. News of a peer may be the only way to get
+ * some, and a pod can be paused at any time. */
+static bool sends_nothing(const struct tidal_event *ev)
+{
+	switch (ev->kind) {
+	case TIDAL_EV_PEER_UP:
+	case TIDAL_EV_PEER_DOWN:
+		return true;
+	case TIDAL_EV_COMMAND:
+		return ev->u.command.command == TIDAL_CMD_PAUSE ||
+		       ev->u.command.command == TIDAL_CMD_CONTINUE ||
+		       ev->u.command.command == TIDAL_CMD_SET_POLICY ||
+		       ev->u.command.command == TIDAL_CMD_SET_WEIGHTS;
+	default:
+		return false;
+	}
+}
+
 /* Room for what an event may cause? One that brings things to an end needs less. */
 static int room_for(const struct engine *e, uint32_t kind)
 {
 	bool ends = kind == TIDAL_EV_HOST_DONE || kind == TIDAL_EV_TICK;
-	bool peer = kind == TIDAL_EV_PEER_DOWN || kind == TIDAL_EV_PEER_UP;
 
-	if (peer || link_room(e->link, LINK_REQUEST, most_messages(e)))
-		return 0; /* news of a peer needs no room; it may be the only way to get some */
+	if (link_room(e->link, LINK_REQUEST, most_messages(e)))
+		return 0;
 	return ends && link_room(e->link, LINK_REPLY, most_messages(e)) ? 0 : TIDAL_EAGAIN;
 }
 
@@ -163,7 +183,7 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	if (event->kind == TIDAL_EV_MESSAGE) {
 		err = core_message(&e, &event->u.message);
 	} else {
-		err = room_for(&e, event->kind);
+		err = sends_nothing(event) ? 0 : room_for(&e, event->kind);
 		if (err && event->kind == TIDAL_EV_TICK) {
 			core->now = e.now; /* or nothing would be sent again, and no room made */
 			return 0;
@@ -177,11 +197,12 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	press(&e);
 	if (!e.guest->known)
 		return 0;
-	if (e.self == 0)
+	if (!nodeset_empty(&core->guest.tell))
 		boot_tell(&e);
 	core_settled(&e);
 	if (link_room(e.link, LINK_FORWARD, most_messages(&e))) {
-		proto_losses(&e);
+		if (losses_any(&core->losses))
+			losses_look(&e);
 		if (e.vmm->used)
 			proto_poked(&e);
 		proto_capacity(&e);
@@ -312,7 +333,7 @@ tidal_time tidal_core_deadline(const struct tidal_core *core)
 	when = min_u64(when, sched_deadline(e.sched));
 	if (!link_room(e.link, LINK_FORWARD, most_messages(&e)))
 		return when;
-	if (proto_any_poked(&e) || core->losses)
+	if (proto_any_poked(&e) || losses_any(&core->losses))
 		when = min_u64(when, core->now);
 	when = min_u64(when, transits_deadline(e.transits));
 	return min_u64(when, proto_capacity_deadline(&e));

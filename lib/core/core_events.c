@@ -2,6 +2,7 @@
 /* core_events - what the events mean that don't come from other nodes. */
 #include "core_state.h"
 #include "devices.h"
+#include "losses.h"
 #include "move.h"
 #include "params.h"
 #include "proto.h"
@@ -80,7 +81,7 @@ static int stall_vmm(struct engine *e, tidal_gfn gfn, uint8_t access, uint32_t r
 {
 	if (gfn >= e->guest->pages)
 		return TIDAL_ERANGE;
-	if (e->vmm->used == VMM_WAITERS || !can_begin(e, gfn))
+	if (e->vmm->used == VMM_WAITERS || !can_begin(e, gfn) || !e->guest->joined)
 		return TIDAL_EAGAIN;
 	for (uint32_t i = 0; i < VMM_WAITERS; i++) {
 		struct vmm_waiter *w = &e->vmm->waiter[i];
@@ -269,17 +270,18 @@ EVENT(on_tick)
 EVENT(on_peer)
 {
 	tidal_nodeid n = ev->u.peer.node;
+	uint32_t before;
 
 	(void)core;
 	if (n >= e->nodes || n == e->self)
 		return TIDAL_EINVAL;
-	if (ev->kind == TIDAL_EV_PEER_DOWN) {
-		link_down(e->link, n);
-		if (e->guest->known)
-			*e->losses = 1; /* else no page waits for anybody */
-	} else if (ev->u.peer.incarnation) {
+	before = link_incarnation(e->link, n);
+	if (ev->kind == TIDAL_EV_PEER_UP && ev->u.peer.incarnation)
 		link_peer(e->link, n, ev->u.peer.incarnation);
-	}
+	else if (ev->kind == TIDAL_EV_PEER_DOWN)
+		link_down(e->link, n);
+	if (ev->kind == TIDAL_EV_PEER_DOWN || (before && link_incarnation(e->link, n) != before))
+		losses_note(e, n, link_incarnation(e->link, n));
 	return 0;
 }
 
@@ -293,6 +295,8 @@ static int move_command(struct engine *e, tidal_vcpuid v, tidal_nodeid to)
 		return TIDAL_ERANGE;
 	if (!vcpu_is_here(vcpu))
 		return TIDAL_ENOENT;
+	if (to != e->self && link_is_down(e->link, to))
+		return TIDAL_EPEER;
 	if (vcpu->dest != TIDAL_NODE_NONE || vcpu->state == TIDAL_VCPU_FROZEN ||
 	    vcpu->state == TIDAL_VCPU_LOADING || vcpu->state == TIDAL_VCPU_OFF)
 		return TIDAL_EBUSY;

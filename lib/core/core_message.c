@@ -6,6 +6,7 @@
 #include "boot.h"
 #include "core_state.h"
 #include "devices.h"
+#include "losses.h"
 #include "move.h"
 #include "proto.h"
 
@@ -18,6 +19,21 @@ typedef int (*message_fn)(struct engine *, tidal_nodeid from, const struct wire 
 	static int name(struct engine *e, tidal_nodeid from, const struct wire *m,            \
 			const struct tidal_ev_message *ev, tidal_frame *payload)
 
+/* A request of which nobody is to hear any more, or of a life of which nothing is known yet. */
+static bool is_over(struct engine *e, const struct wire_request *r, int *err)
+{
+	uint32_t incarnation = link_incarnation(e->link, r->node);
+	struct peer *p = &e->peers[r->node];
+
+	if (p->voids && r->id - p->void_to > SERIAL_WINDOW && serial_later(r->id, p->void_to))
+		p->voids = false; /* long ago; numbers wrap around */
+
+	if (incarnation == 0) /* what is granted must not come to a later life of it */
+		link_peer(e->link, r->node, r->incarnation);
+	*err = incarnation && r->incarnation > incarnation ? TIDAL_EAGAIN : 0;
+	return *err || proto_is_void(e, r);
+}
+
 /* Everything about one page goes to the table in proto.c. The gfn is the first field of all. */
 HANDLER(of_page)
 {
@@ -25,7 +41,7 @@ HANDLER(of_page)
 		[MSG_REQUEST] = HAP_REQUEST, [MSG_COPY] = HAP_COPY, [MSG_OWN] = HAP_OWN,
 		[MSG_EXTENT] = HAP_EXTENT, [MSG_REFUSE] = HAP_REFUSE,
 		[MSG_INVALIDATE] = HAP_INVALIDATE, [MSG_INVALIDATED] = HAP_INVALIDATED,
-		[MSG_FIND] = HAP_FIND, [MSG_FOUND] = HAP_FOUND, [MSG_OFFER] = HAP_OFFER,
+		[MSG_FIND] = HAP_FIND, [MSG_FOUND] = HAP_FOUND, [MSG_ABSENT] = HAP_ABSENT, [MSG_OFFER] = HAP_OFFER,
 		[MSG_ANSWER] = HAP_ANSWER, [MSG_GIVE] = HAP_GIVE,
 	};
 	struct occasion o = { .gfn = m->u.find.gfn, .m = m, .from = from, .payload = *payload };
@@ -34,6 +50,9 @@ HANDLER(of_page)
 	(void)ev;
 	if (o.gfn >= e->guest->pages)
 		return TIDAL_EPROTO;
+	if (m->kind == MSG_REQUEST && m->u.request.node < e->nodes &&
+	    m->u.request.node != e->self && is_over(e, &m->u.request, &err))
+		return err;
 	err = proto_happen(e, happening[m->kind], &o);
 	*payload = o.payload;
 	return err;
@@ -68,7 +87,7 @@ HANDLER(of_vcpu)
 	case MSG_MOVE_ANSWER:
 		return move_on_answer(e, from, &m->u.move_answer);
 	case MSG_MOVE_CANCEL:
-		return move_on_cancel(e, &m->u.move_cancel);
+		return move_on_cancel(e, from, &m->u.move_cancel);
 	case MSG_VCPU:
 		return move_on_vcpu(e, from, &m->u.vcpu, ev->buf,
 				    ev->payload == TIDAL_PAYLOAD_VCPU ? ev->payload_len : 0);
@@ -84,6 +103,20 @@ HANDLER(of_device)
 	if (m->kind == MSG_IO_ASK)
 		return devices_on_ask(e, from, &m->u.io_ask);
 	return devices_on_answer(e, &m->u.io_answer);
+}
+
+HANDLER(of_lives)
+{
+	(void)ev;
+	(void)payload;
+	switch (m->kind) {
+	case MSG_HERE:
+		return losses_on_here(e, from, &m->u.here);
+	case MSG_VOID:
+		return losses_on_void(e, from, &m->u.void_to);
+	default:
+		return losses_on_voided(e, from, &m->u.voided);
+	}
 }
 
 HANDLER(of_boot)
@@ -102,7 +135,8 @@ static const message_fn handlers[MSG_MAX] = {
 	[MSG_MOVE_ASK] = of_vcpu, [MSG_MOVE_ANSWER] = of_vcpu, [MSG_MOVE_CANCEL] = of_vcpu,
 	[MSG_VCPU] = of_vcpu, [MSG_VCPU_AT] = of_vcpu,
 	[MSG_IO_ASK] = of_device, [MSG_IO_ANSWER] = of_device,
-	[MSG_MAP] = of_boot,
+	[MSG_MAP] = of_boot, [MSG_HERE] = of_lives, [MSG_VOID] = of_lives,
+	[MSG_VOIDED] = of_lives, [MSG_ABSENT] = of_page,
 };
 
 /* ---- the way in ---- */
@@ -141,7 +175,8 @@ static int handle(struct engine *e, const struct tidal_ev_message *ev, struct wi
 		return TIDAL_EAGAIN;
 	if (!e->guest->known && m->kind == MSG_INVALIDATE)
 		return proto_no_copy(e, &m->u.invalidate);
-	if (!e->guest->known && m->kind != MSG_MAP)
+	if (!e->guest->known && m->kind != MSG_MAP && m->kind != MSG_VOID &&
+	    m->kind != MSG_HERE)
 		return TIDAL_EAGAIN;
 	return handlers[m->kind](e, ev->from, m, ev, payload);
 }
@@ -222,6 +257,7 @@ int core_message(struct engine *e, const struct tidal_ev_message *ev)
 	struct peer before;
 	tidal_frame payload = TIDAL_FRAME_NONE;
 	bool vcpu_kept = false;
+	uint32_t incarnation;
 	int err;
 
 	if (!is_sound(e, ev))
@@ -229,7 +265,10 @@ int core_message(struct engine *e, const struct tidal_ev_message *ev)
 	err = link_peek(e->link, ev->from, ev->bytes, ev->len, &in);
 	if (err == TIDAL_ESTALE) {
 		/* not for us, but news of its sender: dropped, with an answer perhaps */
+		incarnation = link_incarnation(e->link, ev->from);
 		link_stale(e->link, e->now, ev->from, &in);
+		if (incarnation && incarnation != link_incarnation(e->link, ev->from))
+			losses_note(e, ev->from, in.incarnation);
 		drop(e, ev);
 		return 0;
 	}
@@ -261,28 +300,50 @@ int core_message(struct engine *e, const struct tidal_ev_message *ev)
 		link_refuse(e->link, e->now, ev->from, &in);
 	else
 		link_accept(e->link, e->now, ev->from, &in, e->stats);
+	if (in.reset)
+		losses_note(e, ev->from, in.incarnation);
+	else if (e->peers[ev->from].mourned)
+		losses_back(e, ev->from, in.incarnation);
 	give_back(e, ev, payload, vcpu_kept);
 	return 0;
 }
 
 /* ---- settled ---- */
 
+/* Pages that were on their way: one, or all of an extent. */
+static void report_lost(struct engine *e, const struct link_settled *s)
+{
+	struct tidal_act_report r = {
+		.what = TIDAL_REPORT_PAGE_LOST,
+		.error = TIDAL_EPEER,
+		.gfn = s->cookie & ((UINT64_C(1) << TAG_GRANT) - 1),
+		.vcpu = TIDAL_VCPU_NONE,
+		.node = s->to,
+		.pages = 1,
+		.text = "its node restarted",
+	};
+	struct wire m;
+
+	if (wire_decode(&m, s->body, s->len) && m.kind == MSG_EXTENT) {
+		r.gfn = m.u.extent.first << TIDAL_RANGE_SHIFT;
+		r.pages = min_u64((uint64_t)TIDAL_RANGE_PAGES << m.u.extent.order,
+				  e->guest->pages - r.gfn);
+	}
+	engine_report(e, &r);
+}
+
 static void settle_page(struct engine *e, const struct link_settled *s)
 {
+	if (s->lost)
+		report_lost(e, s);
 	if (s->payload.kind == TIDAL_PAYLOAD_PAGE) {
 		e->frames->departing--;
 		engine_free(e, s->payload.buf, false);
 		if (e->transits->room_first)
 			e->capacity->retry_at = e->now;
 	}
-	if (s->lost)
-		engine_report(e, &(struct tidal_act_report){
-					 .what = TIDAL_REPORT_PAGE_LOST,
-					 .error = TIDAL_EPEER,
-					 .gfn = s->cookie & ((UINT64_C(1) << 56) - 1),
-					 .vcpu = TIDAL_VCPU_NONE,
-					 .node = s->to,
-					 .text = "its node restarted" });
+	if ((s->cookie >> 56) == COOKIE_OWN)
+		engine_granted(e, s->to, s->cookie >> TAG_GRANT & 1);
 }
 
 void core_settled(struct engine *e)
@@ -291,11 +352,17 @@ void core_settled(struct engine *e)
 	struct wire m;
 
 	while (actq_room(e->actq) && link_settled(e->link, &s)) {
-		if (s.cookie >> 56 == COOKIE_OWN)
+		unsigned cookie = (s.cookie & ~LINK_IF_LOST) >> 56;
+
+		if (cookie == COOKIE_OWN || cookie == COOKIE_GIVE)
 			settle_page(e, &s);
-		else if (s.cookie >> 56 == COOKIE_VCPU)
+		else if (cookie == COOKIE_VCPU)
 			move_on_settled(e, (tidal_vcpuid)s.cookie, s.to, s.lost);
-		else if (s.cookie >> 56 == COOKIE_DROP && s.lost && wire_decode(&m, s.body, s.len))
+		else if (cookie == COOKIE_HERE)
+			losses_heard(e, s.to, s.lost);
+		else if (cookie == COOKIE_DROP && wire_decode(&m, s.body, s.len))
 			proto_repeat_drop(e, s.to, &m);
+		else if (cookie == COOKIE_REQUEST && wire_decode(&m, s.body, s.len))
+			proto_refuse_lost(e, s.to, &m.u.request);
 	}
 }

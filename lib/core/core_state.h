@@ -24,7 +24,7 @@ struct tidal_core {
 	struct guest guest;
 	struct vmm vmm;
 	struct capacity capacity;
-	uint32_t losses;
+	struct losses losses;
 	struct devices devices;
 	struct decider decider;
 	struct actq actq;

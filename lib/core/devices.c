@@ -40,13 +40,43 @@ static bool would_rather_move(struct engine *e, tidal_vcpuid v, tidal_nodeid to)
 		.moves = vcpu->moves,
 	};
 
-	if (vcpu->moved || vcpu->pin_bound || vcpu->dest != TIDAL_NODE_NONE)
+	if (vcpu->moved || vcpu->pin_bound || vcpu->dest != TIDAL_NODE_NONE ||
+	    link_is_down(e->link, to))
 		return false;
 	e->stats->decisions++;
 	if (e->decider->ops->request(&f, decider_weights(e->decider)) != TIDAL_CHOOSE_VCPU)
 		return false;
 	e->stats->decided_vcpu++;
 	return true;
+}
+
+static void complete(struct engine *e, tidal_vcpuid v, uint64_t value)
+{
+	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
+
+	sched_take(e->sched, SCHED_WAIT_IO, v);
+	vcpu->state = TIDAL_VCPU_READY;
+	vcpu->resume = TIDAL_RESUME_IO;
+	vcpu->value = value;
+	if (!move_due(e, v))
+		sched_ready(e->sched, e->now, v, vcpu->priority);
+}
+
+static void report_failed(struct engine *e, tidal_vcpuid v, int error)
+{
+	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_HOST_FAILED,
+						     .error = error,
+						     .gfn = TIDAL_GFN_NONE,
+						     .vcpu = v,
+						     .node = e->self,
+						     .text = "device access" });
+}
+
+/* The guest reads all ones. */
+static void fail(struct engine *e, tidal_vcpuid v, int error)
+{
+	report_failed(e, v, error);
+	complete(e, v, UINT64_MAX);
 }
 
 static void ask(struct engine *e, tidal_vcpuid v, tidal_nodeid to, const struct tidal_ev_stall *s)
@@ -61,6 +91,8 @@ static void ask(struct engine *e, tidal_vcpuid v, tidal_nodeid to, const struct 
 	if (++e->devices->next_id == 0)
 		e->devices->next_id = 1;
 	m.u.io_ask.id = vcpu->io = e->devices->next_id;
+	vcpu->io_node = to;
+	vcpu->io_incarnation = link_incarnation(e->link, to);
 	engine_send(e, to, &m, NULL, 0);
 }
 
@@ -86,31 +118,11 @@ int devices_stall(struct engine *e, const struct tidal_ev_stall *s)
 			  &(struct tidal_act_io){ .gpa = s->gpa, .data = s->io_data,
 						  .vcpu = s->vcpu, .write = s->io_write,
 						  .size = s->io_size });
+	else if (link_is_down(e->link, to))
+		fail(e, s->vcpu, TIDAL_EPEER);
 	else
 		ask(e, s->vcpu, to, s);
 	return 0;
-}
-
-static void complete(struct engine *e, tidal_vcpuid v, uint64_t value)
-{
-	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
-
-	sched_take(e->sched, SCHED_WAIT_IO, v);
-	vcpu->state = TIDAL_VCPU_READY;
-	vcpu->resume = TIDAL_RESUME_IO;
-	vcpu->value = value;
-	if (!move_due(e, v))
-		sched_ready(e->sched, e->now, v, vcpu->priority);
-}
-
-static void report_failed(struct engine *e, tidal_vcpuid v, int error)
-{
-	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_HOST_FAILED,
-						     .error = error,
-						     .gfn = TIDAL_GFN_NONE,
-						     .vcpu = v,
-						     .node = e->self,
-						     .text = "device access" });
 }
 
 int devices_on_done(struct engine *e, tidal_vcpuid v, const struct tidal_ev_host_done *done)
@@ -121,8 +133,9 @@ int devices_on_done(struct engine *e, tidal_vcpuid v, const struct tidal_ev_host
 	    sched_waiting(e->sched, SCHED_WAIT_IO, v) != v)
 		return TIDAL_EINVAL; /* it waits for another node, or to be moved */
 	if (done->status < 0)
-		report_failed(e, v, done->status);
-	complete(e, v, done->status < 0 ? UINT64_MAX : done->value);
+		fail(e, v, done->status);
+	else
+		complete(e, v, done->value);
 	return 0;
 }
 
@@ -136,7 +149,8 @@ int devices_on_ask(struct engine *e, tidal_nodeid from, const struct wire_io_ask
 
 		if (r->used)
 			continue;
-		*r = (struct remote_io){ true, from, m->vcpu, m->id };
+		*r = (struct remote_io){ true, from, m->vcpu, m->id,
+					 link_incarnation(e->link, from) };
 		carry_out(e, tag(TOKEN_REMOTE_IO, i),
 			  &(struct tidal_act_io){ .gpa = m->gpa, .data = m->data,
 						  .vcpu = m->vcpu, .write = m->write,
@@ -158,7 +172,8 @@ int devices_on_remote_done(struct engine *e, uint32_t slot, const struct tidal_e
 	m.u.io_answer.value = done->value;
 	m.u.io_answer.failed = done->status < 0;
 	r->used = false;
-	engine_send(e, r->node, &m, NULL, 0);
+	if (engine_lives(e, r->node, r->incarnation))
+		engine_send(e, r->node, &m, NULL, 0);
 	return 0;
 }
 
@@ -174,7 +189,14 @@ int devices_on_answer(struct engine *e, const struct wire_io_answer *m)
 		return TIDAL_EPROTO; /* 0: it waits for a device here, or to be moved */
 	vcpu->io = 0;
 	if (m->failed)
-		report_failed(e, m->vcpu, TIDAL_EIO);
-	complete(e, m->vcpu, m->failed ? UINT64_MAX : m->value);
+		fail(e, m->vcpu, TIDAL_EIO);
+	else
+		complete(e, m->vcpu, m->value);
 	return 0;
+}
+
+void devices_peer_lost(struct engine *e, tidal_vcpuid v)
+{
+	vcpus_at(e->vcpus, v)->io = 0;
+	fail(e, v, TIDAL_EPEER);
 }

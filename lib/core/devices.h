@@ -15,5 +15,7 @@ int devices_on_answer(struct engine *e, const struct wire_io_answer *m);
 /* The host has carried out an access of a vCPU here, or of another node's. */
 int devices_on_done(struct engine *e, tidal_vcpuid v, const struct tidal_ev_host_done *done);
 int devices_on_remote_done(struct engine *e, uint32_t slot, const struct tidal_ev_host_done *done);
+/* The device's node has died: whether the access was carried out, nobody knows. */
+void devices_peer_lost(struct engine *e, tidal_vcpuid v);
 
 #endif

@@ -230,6 +230,13 @@ static uint64_t of_vmm(const struct digest *d, const struct vmm *vmm)
 	return sum;
 }
 
+static uint64_t of_losses(const struct losses *l)
+{
+	return of_nodes(l->transit | (uint64_t)l->vcpu << 24 | (uint64_t)l->here_tell << 48 |
+				(uint64_t)l->ever << 63,
+			&l->nodes);
+}
+
 uint64_t digest_core(const struct tidal_core *core, const struct digest_view *view)
 {
 	struct engine e;
@@ -252,7 +259,7 @@ uint64_t digest_core(const struct tidal_core *core, const struct digest_view *vi
 	for (uint32_t i = 0; i < core->guest.vcpus; i++)
 		sum += fold(fold(13, name_of_vcpu(&d, (tidal_vcpuid)i)),
 			    of_vcpu(&d, vcpus_at(e.vcpus, (tidal_vcpuid)i)));
-	h = fold(fold(sum, core->guest.known), core->losses);
+	h = fold(fold(sum, core->guest.known), of_losses(&core->losses));
 	h = fold(h, f->zeroed.count | (uint64_t)frames_to_zero(f) << 32);
 	h = fold(h, f->posted | (uint64_t)f->departing << 24 | (uint64_t)f->zeroing << 48);
 	h = fold(h, core->vcpus.promised | (uint64_t)core->paused << 32 |

@@ -124,6 +124,54 @@ unsigned engine_pinned(const struct engine *e, tidal_gfn gfn)
 	return 0;
 }
 
+static void void_answer(struct engine *e, tidal_nodeid n)
+{
+	struct peer *p = &e->peers[n];
+	struct wire m = { .kind = MSG_VOIDED, .u.voided = { .id = p->void_to } };
+
+	if (!p->void_due || p->grants[!p->grant] || (p->void_all && p->grants[p->grant]))
+		return;
+	p->void_due = p->void_all = false;
+	engine_send(e, n, &m, NULL, 0);
+}
+
+uint8_t engine_grant(struct engine *e, tidal_nodeid n)
+{
+	struct peer *p = &e->peers[n];
+
+	p->grants[p->grant]++;
+	return p->grant;
+}
+
+void engine_granted(struct engine *e, tidal_nodeid n, uint8_t which)
+{
+	ASSERT(e->peers[n].grants[which] > 0);
+	e->peers[n].grants[which]--;
+	void_answer(e, n);
+}
+
+void engine_void(struct engine *e, tidal_nodeid n, uint32_t id)
+{
+	struct peer *p = &e->peers[n];
+
+	if (!p->voids || serial_later(id, p->void_to))
+		p->void_to = id; /* messages may overtake each other */
+	p->voids = true;
+	p->void_all = p->void_due || p->grants[!p->grant];
+	p->grant = p->void_all ? p->grant : !p->grant;
+	p->void_due = true;
+	void_answer(e, n);
+}
+
+bool engine_lives(const struct engine *e, tidal_nodeid n, uint32_t incarnation)
+{
+	uint32_t known = link_incarnation(e->link, n);
+
+	if (link_is_down(e->link, n))
+		return false;
+	return incarnation ? known == incarnation || known == 0 : !e->peers[n].lost;
+}
+
 uint32_t engine_random(struct engine *e, uint32_t n)
 {
 	*e->random += 0x9e3779b97f4a7c15u;

@@ -25,12 +25,16 @@
 /* The initial virtual map, as far as it has come. */
 struct guest {
 	bool known;
+	bool joined; /* and everybody knows of this node */
 	uint64_t pages;
 	uint32_t vcpus;
 	uint32_t got, total;	       /* pieces; others than the master */
 	uint64_t have[3];	       /* which pieces */
-	uint16_t told_node;	       /* master: next node and piece to tell */
-	uint16_t told_piece;
+	struct tidal_nodeset tell;     /* master: who is still to be told of it, */
+	struct tidal_nodeset told;     /* and who was, in this life or an earlier one */
+	tidal_nodeid telling;	       /* whom, and which piece is next */
+	uint16_t telling_piece;
+	bool telling_again;	       /* it lived before */
 	struct tidal_vmap map;
 };
 
@@ -66,12 +70,35 @@ struct capacity {
 	struct tidal_nodeset refused; /* peers that had no frame for us lately */
 };
 
-/* What peers said of themselves last. */
+/* What peers said of themselves last, and what was promised to them. */
 struct peer {
 	uint32_t free, load;
 	bool heard;
+	bool lost;	/* it has died or come back since this node lives */
+	bool mourned;	/* it is dead, and that has been reported */
+	uint32_t dead;	/* all its incarnations up to this one are over */
+	bool voids;	/* it has given up requests: */
+	uint32_t void_to; /* all up to this one */
+	bool void_due;	/* it is to be told when the grants made before have come... */
+	bool void_all;	/* ...and those made since, for it has given up more meanwhile */
+	uint8_t grant;	/* which of the two counts the grants that are made now */
+	uint32_t grants[2]; /* to it: begun and not settled */
+	uint32_t slots; /* of this node, promised to vCPUs that it may send */
 	uint8_t order; /* of the next dormant extent granted to it */
 	uint64_t next; /* range after the last one granted to it */
+};
+
+/* Nodes that died, or came back without what they had: see losses.c. */
+struct losses {
+	bool ever;
+	struct tidal_nodeset nodes; /* since everything was looked through last */
+	uint32_t transit; /* number of the one to look at next; 0: none */
+	uint32_t vcpu;	  /* likewise, + 1 */
+	uint32_t here_tell; /* this node lived before: who is to be told next, + 1; 0: all have been */
+	struct tidal_nodeset here_wait; /* who hasn't heard it: until then this node takes no part */
+	uint32_t void_to;  /* requests of this node up to this one are to be given up... */
+	uint32_t void_tell; /* ...of which is to be told next, + 1; 0: all have been */
+	struct tidal_nodeset void_wait; /* who hasn't answered: until then they may be served */
 };
 
 /* Device accesses of other nodes' vCPUs under way here. */
@@ -81,6 +108,7 @@ struct remote_io {
 	tidal_nodeid node;
 	tidal_vcpuid vcpu;
 	uint32_t id;
+	uint32_t incarnation; /* of the node, when it asked */
 };
 struct devices {
 	uint32_t next_id;
@@ -115,7 +143,7 @@ struct engine {
 	struct devices *devices;
 	struct decider *decider;
 	struct peer *peers;
-	uint32_t *losses; /* a peer died: number of the transit to look at next; 0: none */
+	struct losses *losses;
 	uint32_t *next_id;
 	uint64_t *random;
 };
@@ -123,11 +151,18 @@ struct engine {
 /* What a token of a host action belongs to (top byte), and what (the rest). */
 enum token { TOKEN_PAGE = 1, TOKEN_ZERO = 2, TOKEN_SAVE = 3, TOKEN_LOAD = 4, TOKEN_IO = 5, TOKEN_REMOTE_IO = 6 };
 /* The same for messages of which the end must be known. */
-enum cookie { COOKIE_OWN = 1, COOKIE_VCPU = 2, COOKIE_DROP = 3 };
+enum cookie { COOKIE_OWN = 1, COOKIE_VCPU = 2, COOKIE_DROP = 3, COOKIE_REQUEST = 4, COOKIE_GIVE = 5, COOKIE_HERE = 6 };
 
 static inline uint64_t tag(unsigned kind, uint64_t value)
 {
 	return (uint64_t)kind << 56 | value;
+}
+
+/* Of a message that matters again only if it is lost with the peer that it went to. */
+#define TAG_GRANT 55 /* COOKIE_OWN: bit for engine_granted(); above every gfn */
+static inline uint64_t tag_if_lost(unsigned kind, uint64_t value)
+{
+	return LINK_IF_LOST | tag(kind, value);
 }
 
 /* Send a message; payload may be NULL. Not to oneself. */
@@ -156,6 +191,20 @@ void engine_free(struct engine *e, tidal_frame frame, bool zeroed);
 /* Does anybody on this node wait for the page? */
 bool engine_waiting(const struct engine *e, tidal_gfn gfn);
 unsigned engine_pinned(const struct engine *e, tidal_gfn gfn);
+
+/*
+ * A grant to this peer (OWN, EXTENT) begins; returns what engine_granted() wants when it has come, was
+ * lost, or is not to be. A peer that has given up requests is told (VOIDED) when all that were begun
+ * before are over.
+ */
+uint8_t engine_grant(struct engine *e, tidal_nodeid n);
+void engine_granted(struct engine *e, tidal_nodeid n, uint8_t which);
+/* It has given up its requests up to this one. */
+void engine_void(struct engine *e, tidal_nodeid n, uint32_t id);
+
+/* Does this peer still live the life in which it had that incarnation? 0: the first of which
+ * anything was known. */
+bool engine_lives(const struct engine *e, tidal_nodeid n, uint32_t incarnation);
 
 /* A small random number, 0 .. n - 1, for jitter. */
 uint32_t engine_random(struct engine *e, uint32_t n);

@@ -213,6 +213,7 @@ CELL(on_evict_owned)
 		return TIDAL_EAGAIN;
 	t->state = SIT_OFFERED;
 	t->peer = to;
+	t->incarnation = link_incarnation(e->link, to);
 	t->server = e->self;
 	e->capacity->leaving++;
 	engine_send(e, to, &m, NULL, 0);
@@ -246,7 +247,7 @@ static void push(struct engine *e, struct transit *t, struct page *page, bool ze
 	e->stats->evictions++;
 	e->stats->pages_out++;
 	e->capacity->leaving--;
-	engine_send(e, t->peer, &m, data ? &payload : NULL, tag(COOKIE_OWN, t->gfn));
+	engine_send(e, t->peer, &m, data ? &payload : NULL, tag(COOKIE_GIVE, t->gfn));
 	proto_settle(e, t);
 }
 
@@ -264,6 +265,7 @@ CELL(on_answer)
 
 	if (o->from != t->peer)
 		return TIDAL_EPROTO;
+	t->incarnation = link_incarnation(e->link, t->peer); /* it was not known before, perhaps */
 	if (!o->m->u.answer.yes) {
 		proto_declined(e, t);
 	} else if (o->page.map == UNMAPPED) {
@@ -279,7 +281,7 @@ CELL(on_push_done)
 	if (o->done->status < 0)
 		return on_host_failed(e, o);
 	o->page.map = UNMAPPED;
-	if (link_is_down(e->link, o->t->peer)) {
+	if (!engine_lives(e, o->t->peer, o->t->incarnation)) {
 		engine_store(e, &o->page);
 		proto_declined(e, o->t);
 	} else {
@@ -300,7 +302,7 @@ static void answer(struct engine *e, const struct occasion *o, bool yes)
 /* A frame for somebody else's page: only while this node has more than it needs itself. */
 static bool can_take(const struct engine *e)
 {
-	return frames_may_promise(e->frames) && frames_free(e->frames) > e->frames->reserve &&
+	return e->guest->joined && frames_may_promise(e->frames) && frames_free(e->frames) > e->frames->reserve &&
 	       pages_room(e->pages, e->frames->promised + 1) && engine_ranges_room(e) &&
 	       transits_room_local(e->transits) && !e->transits->room_first;
 }
@@ -315,6 +317,7 @@ CELL(on_offer_take)
 	}
 	t->state = SIT_EXPECTED;
 	t->peer = o->from;
+	t->incarnation = link_incarnation(e->link, o->from);
 	t->server = o->from;
 	t->promised = true;
 	e->frames->promised++;

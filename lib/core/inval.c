@@ -12,7 +12,7 @@ void proto_invalidate(struct engine *e, const struct wire_invalidate *what,
 
 	e->stats->invals_out += nodeset_count(set);
 	for (unsigned n = nodeset_next(set, 0); n < e->nodes; n = nodeset_next(set, n + 1))
-		engine_send(e, (tidal_nodeid)n, &m, NULL, tag(COOKIE_DROP, what->gfn));
+		engine_send(e, (tidal_nodeid)n, &m, NULL, tag_if_lost(COOKIE_DROP, what->gfn));
 }
 
 bool proto_revoke(struct engine *e, struct transit *t, struct page *page)
@@ -65,8 +65,6 @@ CELL(on_invalidated_early)
 
 /* ---- peers that died ---- */
 
-#define LOSSES_BUDGET 8 /* transits looked at in one push */
-
 void proto_living(struct engine *e, struct transit *t)
 {
 	for (unsigned n = nodeset_next(&t->acks, 0); n < e->nodes;
@@ -78,34 +76,7 @@ void proto_living(struct engine *e, struct transit *t)
 void proto_repeat_drop(struct engine *e, tidal_nodeid to, const struct wire *m)
 {
 	if (!link_is_down(e->link, to))
-		engine_send(e, to, m, NULL, tag(COOKIE_DROP, m->u.invalidate.gfn));
-}
-
-/* Nobody waits for a node that died. */
-static void lose(struct engine *e, struct transit *t)
-{
-	if (t->state == SIT_OFFERED && link_is_down(e->link, t->peer)) {
-		proto_declined(e, t);
-	} else if (t->state == SIT_EXPECTED && link_is_down(e->link, t->peer)) {
-		proto_unpromise(e, t);
-		proto_pursue(e, t);
-	} else if (t->state == SIT_COLLECT) {
-		proto_living(e, t);
-		if (nodeset_empty(&t->acks))
-			proto_pursue(e, t);
-	}
-}
-
-void proto_losses(struct engine *e)
-{
-	for (unsigned i = 0; *e->losses && i < LOSSES_BUDGET; i++) {
-		struct transit *t = transit_at(e->transits, *e->losses);
-
-		if (!actq_room(e->actq) || !link_room(e->link, LINK_FORWARD, 2u * e->nodes + 24))
-			return;
-		*e->losses = *e->losses < e->transits->fresh ? *e->losses + 1 : 0;
-		lose(e, t);
-	}
+		engine_send(e, to, m, NULL, tag_if_lost(COOKIE_DROP, m->u.invalidate.gfn));
 }
 
 /* ---- copies here ---- */
@@ -163,13 +134,22 @@ void proto_drop(struct engine *e, struct transit *t, const struct page *page, ui
 	proto_unmap(e, t, page, SIT_DROPPING, false);
 }
 
+/*
+ * Was the copy made after what this invalidation is about? When a node has died they are sent once
+ * more; and an upgrade relies on the copy that is here.
+ */
+static bool is_younger(const struct page *page, const struct wire_invalidate *m)
+{
+	return !epoch_newer(m->epoch, page->epoch);
+}
+
 CELL(on_invalidate_copy)
 {
 	const struct wire_invalidate *m = &o->m->u.invalidate;
 	struct transit *t = o->t;
 	uint8_t after = t ? t->state : SIT_INVALID;
 
-	if (o->page.state != TIDAL_PAGE_SECONDARY)
+	if (o->page.state != TIDAL_PAGE_SECONDARY || is_younger(&o->page, m))
 		return on_invalidate_absent(e, o);
 	if (!is_sound(e, m))
 		return TIDAL_EPROTO;
@@ -185,6 +165,17 @@ CELL(on_invalidate_copy)
 	return 0;
 }
 
+/*
+ * Nobody invalidates an owner. But what was to reach this node's earlier life is sent to this one,
+ * too, and when it comes nobody may wait for an answer any more, and the page be here.
+ */
+CELL(on_invalidate_stale)
+{
+	bool stale = !epoch_newer(o->m->u.invalidate.epoch, o->page.epoch);
+
+	return e->losses->ever && stale ? 0 : TIDAL_EPROTO;
+}
+
 /* The copy is being mapped, held or dropped: acknowledged when it is gone. */
 CELL(on_invalidate_later)
 {
@@ -194,7 +185,9 @@ CELL(on_invalidate_later)
 	if (!is_sound(e, m))
 		return TIDAL_EPROTO;
 	if (o->page.state != TIDAL_PAGE_SECONDARY)
-		return TIDAL_EPROTO; /* nobody invalidates an owner */
+		return on_invalidate_stale(e, o);
+	if (is_younger(&o->page, m))
+		return on_invalidate_absent(e, o);
 	if (t->drop_to != TIDAL_NODE_NONE)
 		return TIDAL_EAGAIN; /* one at a time */
 	noted(e, m);

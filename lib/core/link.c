@@ -531,6 +531,11 @@ bool link_is_down(const struct link *l, tidal_nodeid peer)
 	return peer_at(l, peer)->down;
 }
 
+uint32_t link_incarnation(const struct link *l, tidal_nodeid peer)
+{
+	return peer_at(l, peer)->incarnation;
+}
+
 void link_pressure(struct link *l, uint32_t load, uint32_t free)
 {
 	l->load = load;

@@ -65,6 +65,9 @@ struct link_payload {
 	tidal_gfn gfn;
 };
 
+/* A cookie with this bit: link_settled() tells of the message only if it is lost. */
+#define LINK_IF_LOST (UINT64_C(1) << 63)
+
 /* A packet for the wire. header is valid until the next call on this link. */
 struct link_out {
 	tidal_nodeid to;
@@ -190,6 +193,9 @@ void link_down(struct link *l, tidal_nodeid peer);
 
 /* Is the peer gone, as far as is known? */
 bool link_is_down(const struct link *l, tidal_nodeid peer);
+
+/* The peer's incarnation, as far as is known; 0: nothing has come from it yet. */
+uint32_t link_incarnation(const struct link *l, tidal_nodeid peer);
 
 /* What every packet tells of this node: its load (1/16 vCPU per thread) and free frames. */
 void link_pressure(struct link *l, uint32_t load, uint32_t free);

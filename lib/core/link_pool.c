@@ -80,6 +80,13 @@ static void report(struct link *l, struct msg *m, bool lost)
 	l->settled_tail = i;
 }
 
+static bool is_told(const struct msg *m, bool lost)
+{
+	if (m->payload.kind != TIDAL_PAYLOAD_NONE)
+		return true;
+	return m->cookie && (lost || !(m->cookie & LINK_IF_LOST));
+}
+
 void link_finish(struct link *l, struct msg *m, bool lost)
 {
 	l->pending[m->class]--;
@@ -87,7 +94,7 @@ void link_finish(struct link *l, struct msg *m, bool lost)
 	if (!m->withdrawn) {
 		if (m->payload.kind == TIDAL_PAYLOAD_PAGE)
 			frame_leave(l, m);
-		if (m->payload.kind != TIDAL_PAYLOAD_NONE || m->cookie)
+		if (is_told(m, lost))
 			report(l, m, lost);
 	}
 	if (!m->settled)

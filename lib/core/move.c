@@ -26,6 +26,7 @@ static void begin(struct engine *e, tidal_vcpuid v, tidal_nodeid to)
 	sched_forget(e->sched, v);
 	vcpu->state = TIDAL_VCPU_SAVING;
 	vcpu->dest = to;
+	vcpu->dest_incarnation = link_incarnation(e->link, to);
 	vcpu->go = false;
 	vcpu->pin_bound = false;
 	a->u.vcpu.token = tag(TOKEN_SAVE, v);
@@ -68,6 +69,7 @@ void move_ask(struct engine *e, tidal_vcpuid v, tidal_nodeid to)
 			  .u.move_ask = { .vcpu = v, .epoch = vcpu->epoch } };
 
 	vcpu->dest = to;
+	vcpu->dest_incarnation = link_incarnation(e->link, to);
 	engine_send(e, to, &m, NULL, 0);
 }
 
@@ -97,7 +99,7 @@ int move_on_ask(struct engine *e, tidal_nodeid from, const struct wire_move_ask 
 	struct wire a = {
 		.kind = MSG_MOVE_ANSWER,
 		.u.move_answer = { .vcpu = m->vcpu, .epoch = m->epoch,
-				   .yes = vcpus_may_promise(e->vcpus) },
+				   .yes = e->guest->joined && vcpus_may_promise(e->vcpus) },
 	};
 	const struct vcpu *vcpu;
 
@@ -109,6 +111,7 @@ int move_on_ask(struct engine *e, tidal_nodeid from, const struct wire_move_ask 
 	if (vcpu_is_here(vcpu))
 		return TIDAL_EPROTO;
 	e->vcpus->promised += a.u.move_answer.yes;
+	e->peers[from].slots += a.u.move_answer.yes;
 	engine_send(e, from, &a, NULL, 0);
 	return 0;
 }
@@ -134,6 +137,26 @@ static void stall_again(struct engine *e, tidal_vcpuid v)
 	sched_ready(e->sched, e->now, v, vcpu->priority);
 }
 
+/* It may not go: it stays, and what waited for the move goes on here. */
+static void give_up(struct engine *e, tidal_vcpuid v)
+{
+	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
+
+	vcpu->dest = TIDAL_NODE_NONE;
+	vcpu->go = false;
+	if (sched_take(e->sched, SCHED_WAIT_MOVE, v) != TIDAL_VCPU_NONE)
+		stall_again(e, v);
+}
+
+void move_peer_lost(struct engine *e, tidal_vcpuid v)
+{
+	const struct vcpu *vcpu = vcpus_at(e->vcpus, v);
+
+	/* one that is being saved finds out when that is done; one on its way, when it is settled */
+	if (vcpu->state != TIDAL_VCPU_SAVING && vcpu->state != TIDAL_VCPU_FROZEN)
+		give_up(e, v);
+}
+
 int move_on_answer(struct engine *e, tidal_nodeid from, const struct wire_move_answer *m)
 {
 	struct vcpu *vcpu;
@@ -145,11 +168,10 @@ int move_on_answer(struct engine *e, tidal_nodeid from, const struct wire_move_a
 	    vcpu->state == TIDAL_VCPU_SAVING || vcpu->state == TIDAL_VCPU_FROZEN)
 		return TIDAL_EPROTO; /* not asked, or on its way already */
 	if (!m->yes) {
-		vcpu->dest = TIDAL_NODE_NONE;
-		if (sched_take(e->sched, SCHED_WAIT_MOVE, m->vcpu) != TIDAL_VCPU_NONE)
-			stall_again(e, m->vcpu);
+		give_up(e, m->vcpu);
 		return 0;
 	}
+	vcpu->dest_incarnation = link_incarnation(e->link, from);
 	if (vcpu->state == TIDAL_VCPU_OFF) {
 		vcpu->dest = TIDAL_NODE_NONE;
 		cancel(e, m->vcpu, from);
@@ -165,12 +187,24 @@ int move_on_answer(struct engine *e, tidal_nodeid from, const struct wire_move_a
 	return 0;
 }
 
-int move_on_cancel(struct engine *e, const struct wire_move_cancel *m)
+/* A slot that was promised to this peer is used, or given back; false: none was. */
+static bool take_slot(struct engine *e, tidal_nodeid from)
 {
-	if (m->vcpu >= e->guest->vcpus || e->vcpus->promised == 0)
-		return TIDAL_EPROTO;
+	if (e->peers[from].slots == 0)
+		return false;
+	e->peers[from].slots--;
 	e->vcpus->promised--;
-	proto_release(e, m->vcpu);
+	return true;
+}
+
+int move_on_cancel(struct engine *e, tidal_nodeid from, const struct wire_move_cancel *m)
+{
+	bool named = m->vcpu != TIDAL_VCPU_NONE;
+
+	if ((named && m->vcpu >= e->guest->vcpus) || !take_slot(e, from))
+		return TIDAL_EPROTO;
+	if (named)
+		proto_release(e, m->vcpu);
 	return 0;
 }
 
@@ -201,22 +235,26 @@ static void fill(const struct vcpu *v, struct wire_vcpu *w)
 	w->flags = (uint8_t)(WIRE_VCPU_MOVED | (v->pin_bound ? WIRE_VCPU_PIN_BOUND : 0));
 }
 
-static void stay(struct engine *e, tidal_vcpuid v, int error)
+/* It stays, although a slot was promised for it. */
+static void stay(struct engine *e, tidal_vcpuid v)
 {
 	struct vcpu *vcpu = vcpus_at(e->vcpus, v);
 
+	vcpu->dest = TIDAL_NODE_NONE;
+	vcpu->pin_bound = false; /* it did not go there */
+	vcpu->moved = true; /* not again for this instruction, or it would never go on */
+	vcpu->state = TIDAL_VCPU_READY;
+	sched_ready(e->sched, e->now, v, vcpu->priority);
+}
+
+static void report_failed(struct engine *e, tidal_vcpuid v, int error)
+{
 	engine_report(e, &(struct tidal_act_report){ .what = TIDAL_REPORT_HOST_FAILED,
 						     .error = error,
 						     .gfn = TIDAL_GFN_NONE,
 						     .vcpu = v,
 						     .node = e->self,
 						     .text = "save" });
-	cancel(e, v, vcpu->dest);
-	vcpu->dest = TIDAL_NODE_NONE;
-	vcpu->pin_bound = false; /* it did not go there */
-	vcpu->moved = true; /* not again for this instruction, or it would never go on */
-	vcpu->state = TIDAL_VCPU_READY;
-	sched_ready(e->sched, e->now, v, vcpu->priority);
 }
 
 int move_on_saved(struct engine *e, tidal_vcpuid v, const struct tidal_ev_host_done *done)
@@ -230,7 +268,14 @@ int move_on_saved(struct engine *e, tidal_vcpuid v, const struct tidal_ev_host_d
 	if (vcpu->state != TIDAL_VCPU_SAVING)
 		return TIDAL_EINVAL;
 	if (done->status < 0) {
-		stay(e, v, done->status);
+		report_failed(e, v, done->status);
+		cancel(e, v, to);
+		stay(e, v);
+		return 0;
+	}
+	if (!engine_lives(e, to, vcpu->dest_incarnation)) {
+		actq_add(e->actq, TIDAL_ACT_BUF_FREE)->u.buf.buf = done->buf;
+		stay(e, v);
 		return 0;
 	}
 	vcpu->epoch++;
@@ -298,15 +343,13 @@ int move_on_vcpu(struct engine *e, tidal_nodeid from, const struct wire_vcpu *m,
 	struct vcpu *vcpu;
 	struct tidal_action *a;
 
-	if (m->vcpu >= e->guest->vcpus || len == 0 || e->vcpus->promised == 0)
+	if (m->vcpu >= e->guest->vcpus || len == 0)
 		return TIDAL_EPROTO;
 	vcpu = vcpus_at(e->vcpus, m->vcpu);
 	if (vcpu->state == TIDAL_VCPU_FROZEN)
 		return TIDAL_EAGAIN; /* back before its departure was acknowledged */
-	if (vcpu_is_here(vcpu) || m->epoch <= vcpu->epoch)
+	if (vcpu_is_here(vcpu) || m->epoch <= vcpu->epoch || !take_slot(e, from))
 		return TIDAL_EPROTO;
-	(void)from;
-	e->vcpus->promised--;
 	e->vcpus->here++;
 	take(vcpu, m);
 	vcpu->epoch = m->epoch;

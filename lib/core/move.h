@@ -22,10 +22,13 @@ bool move_due(struct engine *e, tidal_vcpuid v);
 /* It was switched off: a slot that is promised for it is given back. */
 void move_off(struct engine *e, tidal_vcpuid v);
 
+/* The node that it was to go to has died: it stays, as far as it is not on its way yet. */
+void move_peer_lost(struct engine *e, tidal_vcpuid v);
+
 /* Messages and completions. As for proto_cell. */
 int move_on_ask(struct engine *e, tidal_nodeid from, const struct wire_move_ask *m);
 int move_on_answer(struct engine *e, tidal_nodeid from, const struct wire_move_answer *m);
-int move_on_cancel(struct engine *e, const struct wire_move_cancel *m);
+int move_on_cancel(struct engine *e, tidal_nodeid from, const struct wire_move_cancel *m);
 int move_on_vcpu(struct engine *e, tidal_nodeid from, const struct wire_vcpu *m, uint32_t buf,
 		 uint32_t len);
 int move_on_at(struct engine *e, const struct wire_vcpu_at *m);

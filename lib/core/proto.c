@@ -14,22 +14,31 @@ struct cell {
 #define DO(fn) { on_##fn, #fn }
 
 /* What is the same in many situations. */
-#define NOT_OWNER [HAP_FIND] = DO(ignore), [HAP_FOUND] = DO(found)
+#define NOT_OWNER [HAP_FIND] = DO(find), [HAP_FOUND] = DO(found)
 #define OWNER                                                                                 \
+	[HAP_INVALIDATE] = DO(invalidate_stale),                                              \
 	[HAP_FIND] = DO(find), [HAP_FOUND] = DO(ignore), [HAP_OFFER] = DO(offer_decline)
 #define STALLS(fn) [HAP_READ] = DO(fn), [HAP_WRITE] = DO(fn), [HAP_ZERO] = DO(fn)
 /* An acknowledgement that isn't waited for: its sender restarted, and was asked again. */
 #define NOT_COLLECTING [HAP_INVALIDATED] = DO(ignore)
+/* Answers to requests that were given up, and nobody waits for: see late.c. */
+#define LATE [HAP_COPY] = DO(copy_late), [HAP_REFUSE] = DO(refuse_late)
+/* Who asks all nodes counts their answers; by then it may ask no more. */
+#define NOT_ASKING [HAP_ABSENT] = DO(ignore)
 #define NO_FRAMES [HAP_EVICT] = DO(ignore), [HAP_FRAMES] = DO(ignore)
 
 static const struct cell table[SIT_MAX][HAP_MAX] = {
 	[SIT_INVALID] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall), NOT_OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_forward),
 		[HAP_INVALIDATE] = DO(invalidate_absent),
 		[HAP_OFFER] = DO(offer_take),
 	},
 	[SIT_SECONDARY] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall), NOT_OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_forward),
 		[HAP_INVALIDATE] = DO(invalidate_copy),
@@ -38,24 +47,32 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_FRAMES] = DO(ignore),
 	},
 	[SIT_PRIMARY] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall), OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_serve),
 		[HAP_EVICT] = DO(evict_owned),
 		[HAP_FRAMES] = DO(ignore),
 	},
 	[SIT_EXCLUSIVE] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall), OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_serve),
 		[HAP_EVICT] = DO(evict_owned),
 		[HAP_FRAMES] = DO(ignore),
 	},
 	[SIT_DORMANT] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall), OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_serve),
 		[HAP_EVICT] = DO(evict_dormant),
 		[HAP_FRAMES] = DO(ignore),
 	},
 	[SIT_ROOM] = {
+		[HAP_ABSENT] = DO(absent),
+		LATE,
 		STALLS(stall_join), NOT_OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_forward),
 		[HAP_INVALIDATE] = DO(invalidate_copy),
@@ -65,6 +82,7 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_FRAMES] = DO(frames),
 	},
 	[SIT_ASK] = {
+		[HAP_ABSENT] = DO(absent),
 		STALLS(stall_join), NOT_OWNER, NO_FRAMES,
 		[HAP_REQUEST] = DO(request_asking),
 		[HAP_COPY] = DO(copy),
@@ -77,10 +95,10 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_TIMER] = DO(ask_timer),
 	},
 	[SIT_UPGRADE] = {
+		[HAP_ABSENT] = DO(absent),
 		STALLS(stall_join), NOT_OWNER, NO_FRAMES,
 		[HAP_REQUEST] = DO(request_asking),
 		[HAP_OWN] = DO(own),
-		[HAP_EXTENT] = DO(reject),
 		[HAP_REFUSE] = DO(refuse),
 		[HAP_INVALIDATE] = DO(invalidate_copy),
 		[HAP_INVALIDATED] = DO(invalidated_early),
@@ -88,6 +106,8 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_TIMER] = DO(ask_timer),
 	},
 	[SIT_BACKOFF] = {
+		[HAP_ABSENT] = DO(absent),
+		LATE,
 		STALLS(stall_join), NOT_OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_forward),
 		[HAP_INVALIDATE] = DO(invalidate_copy),
@@ -95,11 +115,15 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_TIMER] = DO(ask_again),
 	},
 	[SIT_COLLECT] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), OWNER, NO_FRAMES,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_INVALIDATED] = DO(invalidated),
 	},
 	[SIT_FRAME] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), OWNER, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_TIMER] = DO(frames),
@@ -107,11 +131,15 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_FRAMES] = DO(frames),
 	},
 	[SIT_ZEROING] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_DONE] = DO(zero_done),
 	},
 	[SIT_MAPPING] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), NO_FRAMES, NOT_COLLECTING,
 		[HAP_FIND] = DO(find),
 		[HAP_FOUND] = DO(ignore),
@@ -122,6 +150,8 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_HELD] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall), NO_FRAMES, NOT_COLLECTING,
 		[HAP_FIND] = DO(find),
 		[HAP_FOUND] = DO(ignore),
@@ -131,6 +161,7 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_TIMER] = DO(held_timer),
 	},
 	[SIT_DROPPING] = {
+		NOT_ASKING,
 		STALLS(stall_join), NOT_OWNER, NO_FRAMES,
 		[HAP_REQUEST] = DO(request_forward),
 		[HAP_COPY] = DO(later),
@@ -144,35 +175,47 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_LOWERING] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_DONE] = DO(lower_done),
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_LEAVING] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_DONE] = DO(leave_done),
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_OFFERED] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_ANSWER] = DO(answer),
 	},
 	[SIT_PUSHING] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_DONE] = DO(push_done),
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_FOLDING] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_DONE] = DO(fold_done),
 		[HAP_TIMER] = DO(host_again),
 	},
 	[SIT_EXPECTED] = {
+		NOT_ASKING,
+		LATE,
 		STALLS(stall_join), NOT_OWNER, NO_FRAMES, NOT_COLLECTING,
 		[HAP_REQUEST] = DO(request_queue),
 		[HAP_INVALIDATE] = DO(invalidate_copy),

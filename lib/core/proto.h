@@ -22,6 +22,7 @@
 	X(INVALIDATED, "a node has dropped its copy")                                         \
 	X(FIND, "a node looks for the owner")                                                 \
 	X(FOUND, "the owner answered the search")                                             \
+	X(ABSENT, "a node that doesn't own it did")                                           \
 	X(OFFER, "a full node would like to give the page")                                   \
 	X(ANSWER, "the peer answered the offer")                                              \
 	X(GIVE, "the offered page came")                                                      \
@@ -96,6 +97,12 @@ void proto_protect(struct engine *e, struct transit *t, const struct page *page)
 /* ask.c: ask for the page on behalf of those who wait here. */
 void proto_ask(struct engine *e, struct transit *t, const struct page *page);
 void proto_unpromise(struct engine *e, struct transit *t);
+/* ask.c: ask again some time later. */
+void proto_back_off(struct engine *e, struct transit *t);
+/* ask.c: refuse those who wait for a grant to this node, which may never come. */
+void proto_refuse_all(struct engine *e, struct transit *t);
+/* late.c: give up the request that is out: ask again, soon. */
+void proto_ask_anew(struct engine *e, struct transit *t);
 /* ask.c: this node owns the page since `epoch`: tell its home. */
 void proto_tell_home(struct engine *e, tidal_gfn gfn, uint64_t epoch);
 
@@ -114,11 +121,11 @@ void proto_repeat_drop(struct engine *e, tidal_nodeid to, const struct wire *m);
 int proto_no_copy(struct engine *e, const struct wire_invalidate *m);
 /* inval.c: of those that are to acknowledge, leave out the dead. */
 void proto_living(struct engine *e, struct transit *t);
-/* inval.c: look through some of the pages that may wait for a peer that died; once per push. */
-void proto_losses(struct engine *e);
 /* inval.c: drop the copy here; acknowledge to t->drop_to when done. */
 void proto_drop(struct engine *e, struct transit *t, const struct page *page, uint8_t after);
 
+/* serve.c: does nobody wait for the answer, because its requester died, or has given it up? */
+bool proto_is_void(const struct engine *e, const struct wire_request *r);
 /* serve.c: answer, refuse or queue a request. May leave the transit in another state. */
 void proto_serve(struct engine *e, struct transit **t, const struct wire_request *r);
 /* serve.c: pass a request on, or refuse it with "again". */
@@ -128,6 +135,10 @@ void proto_forward(struct engine *e, const struct wire_request *r);
 void proto_patience(struct engine *e, struct transit *t);
 void proto_queue(struct engine *e, struct transit *t, const struct wire_request *r);
 void proto_refuse(struct engine *e, const struct wire_request *r, uint8_t reason);
+/* late.c: it was passed on to this node, and lost with it. */
+void proto_refuse_lost(struct engine *e, tidal_nodeid dead, const struct wire_request *r);
+/* late.c: it was refused for that; can it be asked again? Else it will be, when all is looked at. */
+bool proto_was_lost(const struct engine *e, const struct wire_refuse *r);
 
 /* evict.c: look whether frames are wanted, start evictions, let waiters go on; once per push. */
 void proto_capacity(struct engine *e);
@@ -167,14 +178,18 @@ CELL(on_copy);
 CELL(on_own);
 CELL(on_extent);
 CELL(on_refuse);
+CELL(on_copy_late);
+CELL(on_refuse_late);
 CELL(on_ask_timer);
 CELL(on_ask_again);
 CELL(on_invalidate_absent);
 CELL(on_invalidate_copy);
 CELL(on_invalidate_later);
+CELL(on_invalidate_stale);
 CELL(on_invalidated);
 CELL(on_invalidated_early);
 CELL(on_find);
+CELL(on_absent);
 CELL(on_found);
 CELL(on_offer_take);
 CELL(on_offer_decline);

@@ -20,7 +20,8 @@ static bool newer_than_lead(uint64_t epoch, uint64_t lead)
 
 static bool useful(const struct engine *e, const struct wire_request *r, tidal_nodeid n)
 {
-	return n != TIDAL_NODE_NONE && n != e->self && n != r->node && n < e->nodes;
+	return n != TIDAL_NODE_NONE && n != e->self && n != r->node && n < e->nodes &&
+	       !link_is_down(e->link, n);
 }
 
 /* What the home knows; without a record the page is still where it started. */

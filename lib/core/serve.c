@@ -9,6 +9,17 @@
 
 #define QUEUE_PATIENCE 16 /* holds that a request waits for a grant that may never come */
 
+bool proto_is_void(const struct engine *e, const struct wire_request *r)
+{
+	const struct peer *p = &e->peers[r->node];
+	uint32_t incarnation = link_incarnation(e->link, r->node);
+
+	if (incarnation && r->incarnation != incarnation)
+		return r->incarnation < incarnation;
+	return link_is_down(e->link, r->node) ||
+	       (p->voids && !serial_later(r->id, p->void_to));
+}
+
 void proto_refuse(struct engine *e, const struct wire_request *r, uint8_t reason)
 {
 	struct whereabouts w = owners_hinted(e->owners, r->gfn);
@@ -38,12 +49,13 @@ void proto_forward(struct engine *e, const struct wire_request *r)
 	if (hop.home_asked)
 		m.u.request.flags |= WIRE_VIA_HOME;
 	e->stats->forwards++;
-	engine_send(e, hop.node, &m, NULL, 0);
+	engine_send(e, hop.node, &m, NULL, tag_if_lost(COOKIE_REQUEST, r->gfn));
 }
 
 void proto_queue(struct engine *e, struct transit *t, const struct wire_request *r)
 {
-	if (!transit_queue(e->transits, t, r))
+	/* one that is void would take the place of the one that its node has made since */
+	if (!proto_is_void(e, r) && !transit_queue(e->transits, t, r))
 		proto_refuse(e, r, REFUSE_AGAIN);
 }
 
@@ -116,6 +128,7 @@ static void invite(struct engine *e, struct transit **t, const struct wire_reque
 	if (!occupy(e, t, r))
 		return;
 	e->vcpus->promised++;
+	e->peers[r->node].slots++;
 	engine_touch(e, r->gfn);
 	if (reason == REFUSE_SEND_VCPU)
 		proto_hold(e, *t, r->vcpu, e->now + e->params->reserve_ns);
@@ -145,9 +158,14 @@ static void send_copy(struct engine *e, struct page *page, const struct wire_req
 	engine_send(e, r->node, &m, zero ? NULL : &payload, 0);
 }
 
+static uint64_t tag_grant(tidal_gfn gfn, uint8_t grant)
+{
+	return tag(COOKIE_OWN, (uint64_t)grant << TAG_GRANT | gfn);
+}
+
 /* The page goes to the requester; the host has unmapped it. zero: tested, all zeroes. */
 static void depart(struct engine *e, struct page *page, const struct wire_request *r,
-		   uint64_t epoch, copies others, bool zero)
+		   uint64_t epoch, copies others, bool zero, uint8_t grant)
 {
 	struct wire m = {
 		.kind = MSG_OWN,
@@ -176,7 +194,7 @@ static void depart(struct engine *e, struct page *page, const struct wire_reques
 	if (!data)
 		engine_free(e, page->frame, zero);
 	e->stats->pages_out++;
-	engine_send(e, r->node, &m, data ? &payload : NULL, tag(COOKIE_OWN, r->gfn));
+	engine_send(e, r->node, &m, data ? &payload : NULL, tag_grant(r->gfn, grant));
 }
 
 /* Ownership goes to the requester: tell copies, unmap here, then grant. */
@@ -194,13 +212,23 @@ static void leave(struct engine *e, struct transit **t, struct page *page,
 	copies_expand(others, e->nodes, e->self, r->node, &set);
 	proto_invalidate(e, &inv, &set);
 	if (page->map == UNMAPPED) {
-		depart(e, page, r, epoch, others, false);
+		depart(e, page, r, epoch, others, false, engine_grant(e, r->node));
 		return;
 	}
+	(*t)->grant = engine_grant(e, r->node);
 	(*t)->serving = *r;
 	(*t)->epoch = epoch;
 	proto_unmap(e, *t, page, SIT_LEAVING,
 		    page->frame != TIDAL_FRAME_NONE && r->want != TIDAL_ZERO && !keeps);
+}
+
+/* It does not go there. Those who had copies were told that it did. */
+static void stay(struct engine *e, struct page *page, uint64_t told)
+{
+	page->epoch = epoch_next(told);
+	engine_store(e, page);
+	owners_hint_page(e->owners, page->gfn, (struct whereabouts){ e->self, page->epoch });
+	proto_tell_home(e, page->gfn, page->epoch);
 }
 
 CELL(on_leave_done)
@@ -212,7 +240,12 @@ CELL(on_leave_done)
 	if (o->done->status < 0)
 		return on_host_failed(e, o);
 	o->page.map = UNMAPPED;
-	depart(e, &o->page, &r, t->epoch, others, o->done->zero);
+	if (engine_lives(e, r.node, r.incarnation)) {
+		depart(e, &o->page, &r, t->epoch, others, o->done->zero, t->grant);
+	} else {
+		stay(e, &o->page, t->epoch);
+		engine_granted(e, r.node, t->grant);
+	}
 	proto_settle(e, t);
 	return 0;
 }
@@ -242,7 +275,7 @@ static bool grant_extent(struct engine *e, const struct wire_request *r)
 	m.u.extent.order = (uint8_t)x.order;
 	m.u.extent.epoch = to.epoch;
 	e->stats->extents_out++;
-	engine_send(e, r->node, &m, NULL, tag(COOKIE_OWN, r->gfn));
+	engine_send(e, r->node, &m, NULL, tag_grant(r->gfn, engine_grant(e, r->node)));
 	return true;
 }
 
@@ -318,6 +351,8 @@ static void serve_pinned(struct engine *e, struct transit **t, const struct wire
 static void serve(struct engine *e, struct transit **t, struct page *page,
 		  const struct wire_request *r)
 {
+	if (proto_is_void(e, r))
+		return;
 	if (r->want == TIDAL_WRITE)
 		hot_write_stall(e->hot, r->gfn);
 	if (engine_pinned(e, r->gfn))
@@ -463,10 +498,15 @@ CELL(on_request_forward)
 
 CELL(on_find)
 {
-	struct wire m = { .kind = MSG_FOUND,
-			  .u.found = { .gfn = o->gfn, .epoch = o->page.epoch } };
+	uint8_t search = o->m->u.find.search;
+	struct wire found = { .kind = MSG_FOUND,
+			      .u.found = { .gfn = o->gfn, .epoch = o->page.epoch } };
+	struct wire absent = { .kind = MSG_ABSENT,
+			       .u.absent = { .gfn = o->gfn, .search = search } };
 
 	if (page_is_owned(&o->page))
-		engine_send(e, o->from, &m, NULL, 0);
+		engine_send(e, o->from, &found, NULL, 0);
+	else if (search)
+		engine_send(e, o->from, &absent, NULL, 0);
 	return 0;
 }

@@ -56,12 +56,17 @@ struct transit {
 	uint8_t after;	/* DROPPING: the state to go back to; SIT_INVALID: none */
 	uint8_t prot;	/* MAPPING: enum page_map */
 	uint8_t tries;	/* requests refused so far */
+	uint8_t search;	/* number of the last time that all were asked who owns it; 0: none */
+	uint8_t searches; /* that were answered by all, with no */
+	uint16_t absent; /* how many have said no to the last one */
+	uint8_t grant;	/* LEAVING: see engine_grant() */
 	bool promised;	/* a landing frame is promised for the answer */
 	bool drop_due;	/* an invalidation waits for the end of the hold */
 	bool decreed;	/* it was zeroed where it was, on behalf of an instruction that waits here */
 	bool skip;	/* waiters of a zeroing instruction may skip it */
 	bool in_room;	/* linked in the list of those who wait for frames */
 	uint32_t id;	/* of the request that is out */
+	uint32_t incarnation; /* OFFERED, PUSHING, EXPECTED: of the peer */
 	uint64_t known; /* newest epoch of this page that this node knew of when asking, + 1; 0: none */
 	uint64_t stale; /* copies of an epoch older than this are dead on arrival... */
 	bool stale_known; /* ...if set */

@@ -29,7 +29,10 @@ struct vcpu {
 	tidal_nodeid ran_on;
 	uint16_t history[VCPU_HISTORY];
 	uint32_t group;
-	uint32_t io;	  /* number of the device access that is out */
+	uint32_t io;	  /* number of the device access that is out, */
+	tidal_nodeid io_node; /* where to, */
+	uint32_t io_incarnation; /* and of that node */
+	uint32_t dest_incarnation;
 	uint32_t held;	  /* pages held for it: number of the first transit */
 	uint32_t buf, buf_len; /* saved state, while it is being sent */
 	uint64_t epoch;

@@ -19,6 +19,7 @@
 	F(u64, lead)                                                                          \
 	F(u64, since)	     /* starving, or often refused: pod time since when */            \
 	F(u32, id)	     /* of the requester; comes back with the answer */               \
+	F(u32, incarnation)  /* of the requester: nobody waits for what an earlier one asked */ \
 	F(u16, node)	     /* the requester: answers go there directly */                   \
 	F(u16, vcpu)	     /* that stalled, NONE: a VMM thread */                           \
 	F(u16, local_share)                                                                   \
@@ -54,8 +55,9 @@
 /* To a home: the owner of a page (order WIRE_ORDER_PAGE) or of an extent. */
 #define WIRE_OWNER(F) F(u64, gfn) F(epoch, epoch) F(u16, owner) F(u8, order)
 
-/* Who owns this page? Only the owner answers. */
-#define WIRE_FIND(F) F(u64, gfn)
+/* Who owns this page? Only the owner answers; and, if search isn't 0, all others: ABSENT. */
+#define WIRE_FIND(F) F(u64, gfn) F(u8, search)
+#define WIRE_ABSENT(F) F(u64, gfn) F(u8, search)
 #define WIRE_FOUND(F) F(u64, gfn) F(epoch, epoch)
 
 /* May I give you this page? Yes promises a frame. */
@@ -66,7 +68,7 @@
 /* May this vCPU come? Yes promises a slot, to be used or cancelled. */
 #define WIRE_MOVE_ASK(F) F(u64, epoch) F(u16, vcpu)
 #define WIRE_MOVE_ANSWER(F) F(u64, epoch) F(u16, vcpu) F(u8, yes)
-#define WIRE_MOVE_CANCEL(F) F(u16, vcpu)
+#define WIRE_MOVE_CANCEL(F) F(u16, vcpu) /* NONE: of nobody any more */
 
 /* A continuation: the scheduling part; payload: the state. history: nodes of the last stalls. */
 #define WIRE_VCPU(F)                                                                          \
@@ -95,7 +97,17 @@
 
 /* The initial virtual map, a piece at a time. kind: enum wire_map_kind. */
 #define WIRE_MAP(F)                                                                           \
-	F(u64, first) F(u64, count) F(u16, node) F(u8, kind) F(u8, index) F(u8, total)
+	F(u64, first) F(u64, count) F(u16, node) F(u8, kind) F(u8, index) F(u8, total)        \
+	F(u8, again) /* the receiver was told before: it has lived before, and owns nothing */
+
+/* The sender lives. To the master, when it starts: to be told the map; to all (again), when it has
+ * heard that it has lived before: what it had then is lost. */
+#define WIRE_HERE(F) F(u32, incarnation) F(u8, again)
+
+/* The sender's requests up to this one are given up: don't serve them. And: none will be, and all
+ * grants that were made before have come. */
+#define WIRE_VOID(F) F(u32, id)
+#define WIRE_VOIDED(F) F(u32, id)
 
 /*	number, NAME, name, class of the link */
 #define WIRE_MESSAGES(M)                                                                      \
@@ -119,7 +131,11 @@
 	M(18, VCPU_AT, vcpu_at, LINK_REPLY)                                                   \
 	M(19, IO_ASK, io_ask, LINK_REQUEST)                                                   \
 	M(20, IO_ANSWER, io_answer, LINK_REPLY)                                               \
-	M(21, MAP, map, LINK_REPLY)
+	M(21, MAP, map, LINK_REPLY)                                                           \
+	M(22, HERE, here, LINK_REPLY)                                                         \
+	M(23, VOID, void_to, LINK_REPLY)                                                      \
+	M(24, VOIDED, voided, LINK_REPLY)                                                     \
+	M(25, ABSENT, absent, LINK_REPLY)
 
 typedef uint8_t wire_u8;
 typedef uint16_t wire_u16;
@@ -163,6 +179,7 @@ enum wire_reason {
 	REFUSE_SEND_VCPU = 1, /* a slot and the page are reserved: send the vCPU */
 	REFUSE_PINNED = 2,    /* the same, because the page can't leave */
 	REFUSE_CONFLICT = 3,  /* pinned here, and the vCPU is bound to a pin where it is */
+	REFUSE_LOST = 4,      /* it was passed on to `owner`, which died: incarnations up to `epoch` */
 };
 
 enum wire_vcpu_flags {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* small_steps - which steps there are in a state of a small pod. */
+#include "core/losses.h"
 #include "link_look.h"
 #include "small_state.h"
 
@@ -124,7 +125,7 @@ static bool is_poked(const struct vmm *vmm)
 /* Is anything due that is neither a page's nor the link's? */
 static bool is_something_due(const struct tidal_core *core)
 {
-	return core->capacity.retry_at != TIDAL_NEVER || core->losses || is_poked(&core->vmm);
+	return core->capacity.retry_at != TIDAL_NEVER || losses_any(&core->losses) || is_poked(&core->vmm);
 }
 
 static unsigned of_time(const struct small *s, struct step *steps, unsigned n, unsigned node)

@@ -181,7 +181,7 @@ static void act_report(struct pod_node *n, const struct tidal_act_report *r)
 {
 	const struct tidal_vmap *map = &n->core->guest.map;
 
-	MUST(r->text && r->what >= TIDAL_REPORT_READY && r->what <= TIDAL_REPORT_SPACE);
+	MUST(r->text && r->what >= TIDAL_REPORT_READY && r->what <= TIDAL_REPORT_NODE_LOST);
 	for (uint32_t i = 0; r->what == TIDAL_REPORT_READY && i < map->vcpu_runs; i++)
 		for (unsigned v = 0; v < map->vcpu[i].count; v++)
 			n->here[map->vcpu[i].first + v] = map->vcpu[i].node == n->id;

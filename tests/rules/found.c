@@ -398,7 +398,7 @@ static void hear(struct alone *a, const struct wire *m)
 static void found_movable_nobody(void **state)
 {
 	const struct wire m = { .kind = MSG_REQUEST,
-				.u.request = { .node = 1, .id = 1, .vcpu = TIDAL_VCPU_NONE,
+				.u.request = { .node = 1, .id = 1, .incarnation = 1, .vcpu = TIDAL_VCPU_NONE,
 					       .want = TIDAL_WRITE,
 					       .flags = WIRE_MOVABLE | WIRE_WANTS_MOVE } };
 	struct tidal_params p;

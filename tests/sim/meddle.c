@@ -60,8 +60,8 @@ static void wake(struct run *r, tidal_vcpuid v, uint64_t step)
 		if (world_push(r->w, n, &ev) == 0)
 			return;
 	}
-	if (r->restarted)
-		return; /* it may be lost */
+	if (deaths_excuse(r, v))
+		return; /* it is lost */
 	/* it is running still, or on its way: look again until it has gone on */
 	meddle_end_at(r, r->w->now + 5000, &(struct choice){ .kind = CHOICE_WAKE, .a = v,
 							     .at = step });
@@ -252,28 +252,6 @@ void meddle_completed(struct run *r, unsigned node, uint32_t requester, tidal_gf
 							      .x = requester });
 }
 
-/* What becomes of the vCPUs if this node is lost now. */
-static void lose_vcpus(struct run *r, unsigned node)
-{
-	for (unsigned v = 0; v < r->s.vcpus; v++) {
-		/* then its acknowledgement may be on the wire: nobody is told of what was there */
-		unsigned state = vcpus_at(&r->w->host[node].core->vcpus, (tidal_vcpuid)v)->state;
-		bool arrived = state != TIDAL_VCPU_AWAY;
-
-		for (unsigned n = 0; n < r->s.nodes; n++) {
-			const struct tidal_core *core = r->w->host[n].core;
-			const struct vcpu *vcpu = vcpus_at(&core->vcpus, (tidal_vcpuid)v);
-
-			if (n == node)
-				r->to_report &= ~(vcpu->state == TIDAL_VCPU_FROZEN ?
-							  UINT64_C(1) << v : 0);
-			else if (vcpu->state == TIDAL_VCPU_FROZEN && vcpu->node == node &&
-				 !arrived)
-				r->to_report |= UINT64_C(1) << v;
-		}
-	}
-}
-
 /* x: 1: the others are told at once, else they find out. */
 static void restart(struct run *r, const struct choice *c)
 {
@@ -285,11 +263,11 @@ static void restart(struct run *r, const struct choice *c)
 		return; /* the master can't be lost */
 	for (unsigned v = 0; !booted && v < r->s.vcpus; v++)
 		initial |= (uint64_t)r->w->host[c->a].vcpu[v].here << v;
-	lose_vcpus(r, c->a);
+	deaths_note(r, c->a);
 	for (unsigned i = 0; i < RUN_VMM; i++)
 		if (r->vmm[i].node == c->a)
 			r->vmm[i].state = VMM_FREE;
-	r->restarted = r->out->events + 1;
+	r->disturbed = r->w->now;
 	world_restart(r->w, c->a);
 	for (unsigned v = 0; v < r->s.vcpus; v++)
 		r->w->host[c->a].vcpu[v].here = initial >> v & 1;

@@ -8,7 +8,6 @@
 
 #define LIVELOCK_EVENTS 8000000 /* pushed, and no vCPU has retired anything */
 
-#define RESTARTED_EVENTS 30000 /* so much is looked at after a restart */
 #define EVICTING_NS 20000000 /* a pod short of frames never stops offering pages about */
 
 /* ---- what the world asks ---- */
@@ -163,11 +162,24 @@ static bool go_on(struct run *r)
 	return !world_violation(r->w);
 }
 
+static bool has_finished(const struct run *r, tidal_vcpuid v)
+{
+	for (unsigned n = 0; n < r->s.nodes; n++)
+		if (r->w->host[n].vcpu[v].here && r->w->host[n].vcpu[v].finished)
+			return true;
+	return false;
+}
+
 static bool is_over(const struct run *r)
 {
-	if (r->restarted) /* reports take their time */
-		return r->out->events > r->restarted + RESTARTED_EVENTS;
-	return world_finished(r->w) >= r->s.vcpus;
+	unsigned excused = 0;
+
+	if (!r->deaths.restarted)
+		return world_finished(r->w) >= r->s.vcpus;
+	for (unsigned v = 0; v < r->s.vcpus; v++)
+		excused += has_finished(r, (tidal_vcpuid)v) ||
+			   deaths_excuse(r, (tidal_vcpuid)v);
+	return excused == r->s.vcpus;
 }
 
 static void run_guest(struct run *r)
@@ -175,14 +187,12 @@ static void run_guest(struct run *r)
 	while (!is_over(r)) {
 		bool goes_on = go_on(r);
 
-		if (!goes_on && r->restarted)
-			return;
 		if (!goes_on && !world_violation(r->w))
 			world_violate(r->w, "nothing will ever happen again, %u of %u vCPUs finished",
 				      world_finished(r->w), (unsigned)r->s.vcpus);
 		if (world_violation(r->w))
 			return;
-		if (r->watch.quiet_events > LIVELOCK_EVENTS && !r->restarted)
+		if (r->watch.quiet_events > LIVELOCK_EVENTS)
 			world_violate(r->w, "livelock");
 		if (r->how.most_events && r->out->events > r->how.most_events)
 			return;
@@ -205,10 +215,13 @@ static void run_to_rest(struct run *r)
 	while (!watch_rest(r, false) && r->w->now < until && !world_violation(r->w))
 		if (!go_on(r))
 			break;
-		else if (r->w->now > since + EVICTING_NS && watch_evicts(r))
+		else if (deaths_anybody_waits(r) ||
+			 (r->w->now > since + EVICTING_NS && watch_evicts(r)))
 			return;
-	if (watch_rest(r, true) && !world_violation(r->w))
+	if (watch_rest(r, true) && !world_violation(r->w)) {
 		watch_end(r);
+		deaths_end(r);
+	}
 }
 
 void run_setting(const struct setting *s, const struct run_how *how, struct outcome *out)
@@ -226,17 +239,17 @@ void run_setting(const struct setting *s, const struct run_how *how, struct outc
 		r->slow[n] = 1;
 	choose_open(r);
 	watch_open(r);
+	deaths_open(r);
 	open_world(r);
 	run_guest(r);
-	if (r->restarted && is_over(r))
-		watch_losses(r);
-	else if (!world_violation(r->w) && is_over(r))
+	if (!world_violation(r->w) && is_over(r) && !deaths_anybody_waits(r))
 		run_to_rest(r);
 	out->time = r->w->now;
 	if (world_violation(r->w))
 		memcpy(out->violation, r->w->violation, sizeof(out->violation));
 	world_close(r->w);
 	watch_close(r);
+	deaths_close(r);
 	choose_close(r);
 	free(r);
 }

@@ -40,6 +40,21 @@ struct watch {
 	unsigned *seen;	       /* scratch, by frame */
 };
 
+/*
+ * Nodes were restarted. What may be gone since: what they had, and what was on its way to or from
+ * them. Everything else must not be, and who waits for something that is must have been told.
+ */
+struct deaths {
+	uint64_t restarted;	      /* events by the last one, + 1; 0: none was */
+	uint64_t died[WORLD_NODES];   /* the same, of a node that had the map */
+	uint64_t born[WORLD_NODES];
+	uint64_t told[WORLD_NODES];   /* set of nodes that it has reported as lost since they died */
+	bool *page_risk;	      /* by gfn: it may be gone */
+	uint8_t *page_told;	      /* by gfn: set of nodes that have reported it as gone */
+	uint64_t vcpu_risk;	      /* set */
+	uint64_t to_report, reported; /* sets of vCPUs that were on their way to a node */
+};
+
 struct run {
 	struct setting s;
 	struct run_how how;
@@ -62,9 +77,7 @@ struct run {
 	size_t endings;
 	tidal_time next_ending;
 	struct vmm_access vmm[RUN_VMM];
-	/* Nodes were restarted: what they had is lost, and who needs it waits in vain. */
-	uint64_t restarted; /* events by then, + 1; 0: none was */
-	uint64_t to_report, reported; /* sets of vCPUs */
+	struct deaths deaths;
 	bool calm; /* everything is over: let it come to rest */
 	unsigned planted; /* packets that a planted fault might have met */
 	tidal_time disturbed; /* when the last thing ended that may keep anybody waiting */
@@ -100,8 +113,6 @@ void watch_close(struct run *r);
 void watch_action(struct run *r, unsigned node, const struct tidal_action *a);
 void watch_push(struct run *r, unsigned node, const struct tidal_event *ev);
 void watch_sweep(struct run *r);
-/* After restarts: has what was under way to those nodes been reported? */
-void watch_losses(struct run *r);
 /* Is nothing under way any more anywhere? must: else that is a violation. */
 bool watch_rest(struct run *r, bool must);
 /* Do nodes that are short of frames offer each other pages, and nothing else is under way? */
@@ -110,6 +121,22 @@ bool watch_evicts(const struct run *r);
 void watch_end(struct run *r);
 /* The pod is full: no node could take anything? */
 bool watch_full(const struct run *r);
+
+/* deaths.c */
+void deaths_open(struct run *r);
+void deaths_close(struct run *r);
+/* A node is about to be restarted: what may be gone afterwards? */
+void deaths_note(struct run *r, unsigned node);
+/* Check and keep a report of a loss. */
+void deaths_report(struct run *r, unsigned node, const struct tidal_act_report *p);
+/* Is the vCPU gone, or does it wait for a page that it was told is? Else it must go on. */
+bool deaths_excuse(const struct run *r, tidal_vcpuid v);
+/* Has somebody on this node been told that this page is gone? */
+bool deaths_told(const struct run *r, unsigned node, tidal_gfn gfn);
+/* Does anybody wait for what is gone? Then the pod never comes to rest. */
+bool deaths_anybody_waits(const struct run *r);
+/* The pod is at rest: has everybody been told what he must know? */
+void deaths_end(struct run *r);
 
 /* tell.c */
 void tell_event(const struct run *r, unsigned node, const struct tidal_event *ev, int err);

@@ -126,7 +126,7 @@ static void choose_meddlers(struct setting *s, uint64_t *r, const struct setting
 	for (unsigned kind = CHOICE_CUT; s->meddle_ns && kind < CHOICE_RESTART; kind++)
 		if (pick(r, 0, 1) && !(kind == CHOICE_CUT && s->ideal))
 			s->meddle |= UINT64_C(1) << kind;
-	if (!limits->restarts)
+	if (!limits->restarts || s->ideal)
 		return;
 	s->meddle |= UINT64_C(1) << CHOICE_RESTART;
 	s->meddle_ns = s->meddle_ns ? s->meddle_ns : 100000;

@@ -114,7 +114,8 @@ static void check_vcpu(struct run *r, tidal_vcpuid v)
 	if (live > 1)
 		world_violate(r->w, "vCPU %u lives on %u nodes", v, live);
 	/* on an ideal wire it may be between two nodes, and nobody knows */
-	if (live + frozen == 0 && unknown == 0 && !r->s.ideal && !r->restarted)
+	if (live + frozen == 0 && unknown == 0 && !r->s.ideal &&
+	    !(r->deaths.vcpu_risk >> v & 1))
 		world_violate(r->w, "vCPU %u is nowhere", v);
 }
 
@@ -139,23 +140,11 @@ static void touches(struct run *r, tidal_gfn gfn)
 
 static void note_report(struct run *r, unsigned node, const struct tidal_act_report *p)
 {
-	bool loss = p->what == TIDAL_REPORT_PAGE_LOST || p->what == TIDAL_REPORT_VCPU_LOST;
-
-	if (p->what == TIDAL_REPORT_HOST_FAILED || p->what == TIDAL_REPORT_BAD_STALL ||
-	    (loss && !r->restarted))
+	if (p->what == TIDAL_REPORT_HOST_FAILED || p->what == TIDAL_REPORT_BAD_STALL)
 		world_violate(r->w, "node %u reports without reason: %s", node, p->text);
-	r->out->lost += loss;
-	if (p->what == TIDAL_REPORT_VCPU_LOST)
-		r->reported |= UINT64_C(1) << p->vcpu;
-}
-
-void watch_losses(struct run *r)
-{
-	uint64_t silent = r->to_report & ~r->reported;
-
-	if (silent)
-		world_violate(r->w, "vCPU %u was lost and is not reported",
-			      (unsigned)__builtin_ctzll(silent));
+	else if (p->what == TIDAL_REPORT_PAGE_LOST || p->what == TIDAL_REPORT_VCPU_LOST ||
+		 p->what == TIDAL_REPORT_NODE_LOST)
+		deaths_report(r, node, p);
 }
 
 void watch_action(struct run *r, unsigned node, const struct tidal_action *a)
@@ -287,7 +276,8 @@ static void check_progress(struct run *r)
 		}
 		if (step != h->step[v])
 			h->quiet_events = 0;
-		if (step != h->step[v] || finished || r->woken[v] == UINT64_MAX)
+		if (step != h->step[v] || finished || r->woken[v] == UINT64_MAX ||
+		    deaths_excuse(r, (tidal_vcpuid)v))
 			h->since[v] = now;
 		h->step[v] = step;
 		since = h->since[v] > r->disturbed ? h->since[v] : r->disturbed;
@@ -306,7 +296,8 @@ static void check_vmm(struct run *r)
 		const struct vmm_access *p = &r->vmm[i];
 		tidal_time since = p->since > r->disturbed ? p->since : r->disturbed;
 
-		if (p->state == VMM_ASKED && r->w->now - since > patience(r) && !r->out->full)
+		if (p->state == VMM_ASKED && r->w->now - since > patience(r) && !r->out->full &&
+		    !deaths_told(r, p->node, p->gfn))
 			world_violate(r->w, "node %u waits for page %llu for %llu ms", p->node,
 				      (ull)p->gfn, (ull)(r->w->now - since) / 1000000);
 		if (p->state == VMM_PINNED &&
@@ -329,8 +320,6 @@ void watch_sweep(struct run *r)
 			world_violate(r->w, "node %u: %s", n, why);
 		check_frames(r, n);
 	}
-	if (r->restarted)
-		return; /* who needs what is lost waits for it */
 	check_progress(r);
 	check_vmm(r);
 }
@@ -405,7 +394,7 @@ static void check_at_rest(struct run *r, tidal_gfn gfn)
 
 		owners += believed(r->w->host[n].core, gfn, &page) && page_is_owned(&page);
 	}
-	if (owners != 1)
+	if (owners != 1 && !(owners == 0 && r->deaths.page_risk[gfn]))
 		world_violate(r->w, "page %llu has %u owners at rest", (ull)gfn, owners);
 }
 
@@ -426,7 +415,7 @@ void watch_end(struct run *r)
 			if (h->buf_used[i])
 				world_violate(r->w, "node %u: a buffer is left", n);
 		for (unsigned v = 0; v < r->s.vcpus; v++)
-			if (h->vcpu[v].here != is_live(vcpus_at(&h->core->vcpus,
+			if (!r->deaths.restarted && h->vcpu[v].here != is_live(vcpus_at(&h->core->vcpus,
 							       (tidal_vcpuid)v)->state))
 				world_violate(r->w, "node %u: vCPU %u is left", n, v);
 	}

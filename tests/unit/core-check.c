@@ -258,8 +258,9 @@ static void test_vcpus(void **state)
 	SPOIL("vCPUs are miscounted", p->e.vcpus->here++);
 	SPOIL("vCPUs are miscounted", vcpus_at(p->e.vcpus, 3)->state = TIDAL_VCPU_AWAY);
 	SPOIL("vCPUs are miscounted", vcpus_at(p->e.vcpus, 3)->state = TIDAL_VCPU_LOST);
-	SPOIL("more vCPUs promised than slots", p->e.vcpus->promised = 1);
-	BEAR(p->e.vcpus->promised = 1; p->e.vcpus->slots++);
+	SPOIL("more vCPUs promised than slots", p->e.vcpus->promised = p->e.peers[1].slots = 1);
+	SPOIL("promised slots are miscounted", p->e.vcpus->promised = 1);
+	BEAR(p->e.vcpus->promised = p->e.peers[1].slots = 1; p->e.vcpus->slots++);
 }
 
 /* Those of other components are asked. */

@@ -456,7 +456,11 @@ static void test_counts(void **state)
 	CHANGED(c->vmm.pin[0].count, 3);
 	CHANGED(c->vmm.pins_used, 2);
 	CHANGED(c->guest.known, false);
-	CHANGED(c->losses, 1);
+	CHANGED(c->losses.transit, 1);
+	CHANGED(c->losses.vcpu, 1);
+	CHANGED(c->losses.here_tell, 1);
+	CHANGED(c->losses.ever, true);
+	CHANGED(c->losses.nodes.w[0], 1);
 	CHANGED(c->frames.zeroed.count, 1);
 	CHANGED(c->frames.free, c->frames.free + 1); /* dirty ones */
 	CHANGED(c->frames.posted, c->frames.posted + 1);

@@ -185,7 +185,7 @@ static struct wire request_of_peer(uint8_t want, uint8_t flags)
 {
 	return (struct wire){
 		.kind = MSG_REQUEST,
-		.u.request = { .gfn = 5, .id = 9, .node = 1, .vcpu = 3, .local_share = 11,
+		.u.request = { .gfn = 5, .id = 9, .incarnation = 1, .node = 1, .vcpu = 3, .local_share = 11,
 			       .remote_share = 12, .load = 13, .free = 14, .warmth = 15, .want = want,
 			       .flags = flags, .hops = 2, .moves = 16, .pingpong = 17 },
 	};

@@ -63,7 +63,7 @@ static void tick(struct one_core *o, tidal_time later)
 static void ask(struct one_core *o, tidal_nodeid node, tidal_gfn gfn, uint8_t want, uint8_t flags)
 {
 	one_say(o, &(struct wire){ .kind = MSG_REQUEST,
-				   .u.request = { .gfn = gfn, .id = (uint32_t)gfn + 1, .node = node,
+				   .u.request = { .gfn = gfn, .id = (uint32_t)gfn + 1, .incarnation = 1, .node = node,
 						  .vcpu = TIDAL_VCPU_NONE, .want = want,
 						  .flags = flags } });
 }
@@ -72,7 +72,7 @@ static void ask(struct one_core *o, tidal_nodeid node, tidal_gfn gfn, uint8_t wa
 static void ask_for_vcpu(struct one_core *o, tidal_gfn gfn, uint8_t want)
 {
 	one_say(o, &(struct wire){ .kind = MSG_REQUEST,
-				   .u.request = { .gfn = gfn, .id = 1, .node = 1, .vcpu = 3,
+				   .u.request = { .gfn = gfn, .id = 1, .incarnation = 1, .node = 1, .vcpu = 3,
 						  .want = want, .flags = WIRE_MOVABLE } });
 }
 
@@ -174,7 +174,7 @@ static void patience_outlives_the_copy(void **state)
 	touch(&o, 5, TIDAL_WRITE);
 	assert_int_equal(one_page(&o, 5).transient, SIT_UPGRADE);
 	one_say(&o, &(struct wire){ .kind = MSG_REQUEST,
-				    .u.request = { .gfn = 5, .id = 9, .node = 2, .lead = 5,
+				    .u.request = { .gfn = 5, .id = 9, .incarnation = 1, .node = 2, .lead = 5,
 						   .vcpu = TIDAL_VCPU_NONE, .want = TIDAL_WRITE } });
 	assert_int_equal(o.sent[MSG_REFUSE], 0);
 	one_say(&o, &(struct wire){ .kind = MSG_INVALIDATE,

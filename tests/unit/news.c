@@ -37,7 +37,7 @@ static struct wire request_of_peer(uint64_t lead, uint8_t flags, uint64_t since)
 {
 	return (struct wire){
 		.kind = MSG_REQUEST,
-		.u.request = { .gfn = THERE, .id = 9, .node = 1, .vcpu = TIDAL_VCPU_NONE,
+		.u.request = { .gfn = THERE, .id = 9, .incarnation = 1, .node = 1, .vcpu = TIDAL_VCPU_NONE,
 			       .want = TIDAL_READ, .lead = lead, .flags = flags, .since = since },
 	};
 }
@@ -271,7 +271,7 @@ static void test_cancelled_invitation(void **state)
 
 	(void)state;
 	open_held(&o, &e, 0);
-	e.vcpus->promised = 1;
+	e.vcpus->promised = e.peers[1].slots = 1;
 	e.vcpus->slots++;
 	one_say(&o, &m);
 	assert_int_equal(e.vcpus->promised, 0);

@@ -34,7 +34,7 @@ static void open_without(struct one_core *o, struct engine *e)
 	v->state = TIDAL_VCPU_AWAY;
 	v->node = 1;
 	e->vcpus->here--;
-	e->vcpus->promised = 1;
+	e->vcpus->promised = e->peers[1].slots = 1;
 }
 
 static struct tidal_action take(struct one_core *o, uint32_t kind)
@@ -188,9 +188,9 @@ static void test_arrivals_that_make_no_sense(void **state)
 	assert_int_equal(move_on_vcpu(&e, 1, &in, 5, 6), TIDAL_EPROTO);
 	in.vcpu = V;
 	assert_int_equal(move_on_vcpu(&e, 1, &in, 5, 0), TIDAL_EPROTO);
-	e.vcpus->promised = 0;
+	e.vcpus->promised = e.peers[1].slots = 0;
 	assert_int_equal(move_on_vcpu(&e, 1, &in, 5, 6), TIDAL_EPROTO);
-	e.vcpus->promised = 1;
+	e.vcpus->promised = e.peers[1].slots = 1;
 	v->epoch = in.epoch;
 	assert_int_equal(move_on_vcpu(&e, 1, &in, 5, 6), TIDAL_EPROTO);
 	v->epoch = 0;
@@ -251,7 +251,7 @@ static void test_asking_for_a_slot(void **state)
 	(void)state;
 	open_without(&o, &e);
 	link_peer(e.link, 1, 1);
-	e.vcpus->promised = 0;
+	e.vcpus->promised = e.peers[1].slots = 0;
 	assert_int_equal(move_on_ask(&e, 1, &m), 0);
 	assert_int_equal(e.vcpus->promised, 1);
 	assert_int_equal(move_on_ask(&e, 1, &m), 0); /* no slot is left: no */
@@ -268,10 +268,10 @@ static void test_asking_for_a_slot(void **state)
 	vcpus_at(e.vcpus, V)->state = TIDAL_VCPU_FROZEN;
 	m.vcpu = V;
 	assert_int_equal(move_on_ask(&e, 1, &m), TIDAL_EAGAIN);
-	assert_int_equal(move_on_cancel(&e, &bad), TIDAL_EPROTO);
-	assert_int_equal(move_on_cancel(&e, &cancel), 0);
+	assert_int_equal(move_on_cancel(&e, 1, &bad), TIDAL_EPROTO);
+	assert_int_equal(move_on_cancel(&e, 1, &cancel), 0);
 	assert_int_equal(e.vcpus->promised, 0);
-	assert_int_equal(move_on_cancel(&e, &cancel), TIDAL_EPROTO);
+	assert_int_equal(move_on_cancel(&e, 1, &cancel), TIDAL_EPROTO);
 	one_close(&o);
 }
 
