@@ -98,6 +98,7 @@ static const struct cell table[SIT_MAX][HAP_MAX] = {
 		[HAP_ABSENT] = DO(absent),
 		STALLS(stall_join), NOT_OWNER, NO_FRAMES,
 		[HAP_REQUEST] = DO(request_asking),
+		[HAP_COPY] = DO(copy_late),
 		[HAP_OWN] = DO(own),
 		[HAP_REFUSE] = DO(refuse),
 		[HAP_INVALIDATE] = DO(invalidate_copy),

@@ -110,6 +110,8 @@ static void test_answers_where_a_request_is_out(void **state)
 	}
 	assert_true(rejects(SIT_INVALID, HAP_OWN));
 	/* when nobody waits for them any more: see late.c */
+	for (unsigned s = 0; s < SIT_MAX; s++)
+		assert_false(rejects(s, HAP_COPY) || rejects(s, HAP_REFUSE));
 	assert_ptr_equal(proto_at(SIT_INVALID, HAP_COPY), on_copy_late);
 	assert_ptr_equal(proto_at(SIT_EXCLUSIVE, HAP_REFUSE), on_refuse_late);
 	assert_true(rejects(SIT_EXCLUSIVE, HAP_OWN)); /* nobody gives an owner what it has */
