@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum purpose { FOR_OP = 1, FOR_PACKET, FOR_DELAY, FOR_WORK, FOR_MEDDLER, FOR_PAGE, FOR_WAKE };
+enum purpose { FOR_OP = 1, FOR_PACKET, FOR_DELAY, FOR_WORK, FOR_MEDDLER, FOR_PAGE, FOR_WAKE,
+	       FOR_FAIL };
 
 static uint64_t draw(const struct run *r, enum purpose p, uint64_t a, uint64_t b)
 {
@@ -241,6 +242,12 @@ void choose_packet(struct run *r, unsigned from, unsigned to, struct world_passa
 tidal_time choose_work(struct run *r, unsigned node)
 {
 	return draw(r, FOR_WORK, node, r->works[node]++) % (r->s.work_ns + 1) * r->slow[node];
+}
+
+bool choose_failure(struct run *r, unsigned node)
+{
+	return r->s.fail_ppm && !r->calm &&
+	       draw(r, FOR_FAIL, node, r->fails[node]++) % 1000000 < r->s.fail_ppm;
 }
 
 /* ---- meddlers ---- */

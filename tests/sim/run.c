@@ -30,6 +30,12 @@ static tidal_time work(struct world *w, unsigned node, void *arg)
 	return choose_work(arg, node);
 }
 
+static bool fails(struct world *w, unsigned node, void *arg)
+{
+	(void)w;
+	return choose_failure(arg, node);
+}
+
 static void acted(struct world *w, unsigned node, const struct tidal_action *a, void *arg)
 {
 	struct run *r = arg;
@@ -115,7 +121,7 @@ static void place(struct tidal_vmap *map, void *arg)
 
 static void open_world(struct run *r)
 {
-	static const struct world_hooks hooks = { packet, work, acted, pushed };
+	static const struct world_hooks hooks = { packet, work, fails, acted, pushed };
 	const struct setting *s = &r->s;
 	const struct tidal_policy_ops *ops[POLICIES] = { tidal_policy_cost(), tidal_policy_page(),
 							 tidal_policy_vcpu() };

@@ -60,7 +60,7 @@ struct run {
 	struct run_how how;
 	struct outcome *out;
 	struct world *w;
-	uint64_t packets[WORLD_NODES][WORLD_NODES], works[WORLD_NODES];
+	uint64_t packets[WORLD_NODES][WORLD_NODES], works[WORLD_NODES], fails[WORLD_NODES];
 	unsigned slow[WORLD_NODES];
 	uint64_t told[WORLD_VCPUS];  /* instructions that its program has given */
 	uint64_t woken[WORLD_VCPUS]; /* number of the instruction + 1 */
@@ -96,6 +96,7 @@ void choose_close(struct run *r);
 bool choose_op(struct run *r, tidal_vcpuid v, uint64_t step, struct world_op *op);
 void choose_packet(struct run *r, unsigned from, unsigned to, struct world_passage *p);
 tidal_time choose_work(struct run *r, unsigned node);
+bool choose_failure(struct run *r, unsigned node);
 /* The next thing that a meddler does; false: none. choose_next() stays until choose_taken(). */
 bool choose_next(struct run *r, struct choice *c);
 void choose_taken(struct run *r, const struct choice *c);

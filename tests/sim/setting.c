@@ -156,6 +156,7 @@ void setting_choose(struct setting *s, uint64_t seed, const struct setting_limit
 	choose_weather(s, &r);
 	choose_meddlers(s, &r, limits);
 	choose_guest(s, &r);
+	s->fail_ppm = one_in(&r, 4) ? pick_small(&r, 100, 30000) : 0;
 	s->plant = limits->plant;
 	if (s->plant < PLANT_OF_IDEAL)
 		return;

@@ -43,6 +43,7 @@
 	X(delay_ns, "of a packet")                                                            \
 	X(jitter_ns, "of a packet, at most")                                                  \
 	X(work_ns, "of a host operation, at most")                                            \
+	X(fail_ppm, "host operations that fail")                                              \
 	X(lose_ppm, "packets that are lost")                                                  \
 	X(twice_ppm, "that come twice")                                                       \
 	X(late_ppm, "that come late")                                                         \

@@ -105,7 +105,7 @@ static bool without_pieces(struct shrinker *k)
 /* Those that may be 0, which means: as by default, or not at all. */
 static uint64_t *setting_member(struct setting *s, unsigned i)
 {
-	uint64_t *const members[] = { &s->jitter_ns, &s->work_ns, &s->messages, &s->transits,
+	uint64_t *const members[] = { &s->jitter_ns, &s->work_ns, &s->fail_ppm, &s->messages, &s->transits,
 				      &s->ranges, &s->homes, &s->hints, &s->landing, &s->rto_ns,
 				      &s->hold_ns, &s->hold_max_ns, &s->reserve_ns, &s->backoff_ns,
 				      &s->slice_ns, &s->slice, &s->no_retire, &s->spread_memory };

@@ -6,9 +6,12 @@
 #define _GNU_SOURCE /* getopt_long() */
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "run.h"
 #include "shrink.h"
@@ -81,12 +84,42 @@ static void investigate(const struct options *o, struct setting *s, const struct
 	script_free(&script);
 }
 
+/* The core traps when an invariant of its own is broken: say which seed did that. */
+static struct {
+	uint64_t seed;
+	bool restarts;
+} under_way;
+
+static void trapped(int signal)
+{
+	char text[128];
+	int n = snprintf(text, sizeof(text), "seed %" PRIu64 ": the core traps (signal %d)\n"
+			 "  again: sim%s 1 %" PRIu64 "\n", under_way.seed, signal,
+			 under_way.restarts ? " --restarts" : "", under_way.seed);
+
+	if (write(STDOUT_FILENO, text, (size_t)n) < 0)
+		_exit(98);
+	raise(signal); /* SA_RESETHAND: this time for good */
+}
+
+static void catch_traps(void)
+{
+	const int signals[] = { SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS, SIGFPE };
+	struct sigaction action = { .sa_handler = trapped, .sa_flags = (int)SA_RESETHAND };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], &action, NULL))
+			perror("sigaction");
+}
+
 static void simulate(const struct options *o, uint64_t seed, struct totals *t)
 {
 	const struct run_how how = { .most_events = o->most_events };
 	struct setting s;
 	struct outcome out;
 
+	under_way.seed = seed;
+	under_way.restarts = o->limits.restarts;
 	setting_choose(&s, seed, &o->limits);
 	run_setting(&s, &how, &out);
 	add_up(t, &out, how.most_events && out.events > how.most_events);
@@ -222,5 +255,6 @@ int main(int argc, char **argv)
 		usage();
 		return 99;
 	}
+	catch_traps();
 	return o.replay ? replay(&o) : simulate_all(&o);
 }

@@ -140,7 +140,8 @@ static void touches(struct run *r, tidal_gfn gfn)
 
 static void note_report(struct run *r, unsigned node, const struct tidal_act_report *p)
 {
-	if (p->what == TIDAL_REPORT_HOST_FAILED || p->what == TIDAL_REPORT_BAD_STALL)
+	if ((p->what == TIDAL_REPORT_HOST_FAILED && !r->s.fail_ppm && !r->deaths.restarted) ||
+	    p->what == TIDAL_REPORT_BAD_STALL)
 		world_violate(r->w, "node %u reports without reason: %s", node, p->text);
 	else if (p->what == TIDAL_REPORT_PAGE_LOST || p->what == TIDAL_REPORT_VCPU_LOST ||
 		 p->what == TIDAL_REPORT_NODE_LOST)

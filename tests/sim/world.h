@@ -28,6 +28,7 @@ struct world_hooks {
 	void (*packet)(struct world *w, unsigned from, unsigned to, struct world_passage *p,
 		       void *arg);
 	tidal_time (*work)(struct world *w, unsigned node, void *arg); /* of a host operation */
+	bool (*fails)(struct world *w, unsigned node, void *arg); /* a host operation; NULL: none */
 	/* About to be carried out; and: has been pushed, all actions carried out. */
 	void (*acted)(struct world *w, unsigned node, const struct tidal_action *a, void *arg);
 	void (*pushed)(struct world *w, unsigned node, const struct tidal_event *ev, int err,

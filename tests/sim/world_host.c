@@ -25,10 +25,23 @@ static struct thing *done(struct world *w, unsigned node, uint64_t token,
 	return t;
 }
 
+/* Does the host fail to do this? Then nothing has changed, and the core hears so. */
+static bool fails(struct world *w, unsigned node, uint64_t token)
+{
+	const struct tidal_ev_host_done d = { .status = TIDAL_EIO };
+
+	if (!w->c.hooks || !w->c.hooks->fails || !w->c.hooks->fails(w, node, w->c.hooks_arg))
+		return false;
+	done(w, node, token, &d);
+	return true;
+}
+
 static void act_map(struct world *w, unsigned node, const struct tidal_act_pages *p)
 {
 	struct mapping *m = &w->host[node].map[p->gfn];
 
+	if (fails(w, node, p->token))
+		return;
 	m->frame = p->frame + 1;
 	m->prot = (uint8_t)p->prot;
 	done(w, node, p->token, NULL);
@@ -44,6 +57,8 @@ static void act_unmap(struct world *w, unsigned node, const struct tidal_act_pag
 	if (!w->host[node].map[p->gfn].frame)
 		world_violate(w, "node %u unmaps page %llu, which isn't mapped", node,
 			      (unsigned long long)p->gfn);
+	if (fails(w, node, p->token))
+		return;
 	t = done(w, node, p->token, &d);
 	t->effect = (uint8_t)effect;
 	t->gfn = p->gfn;
@@ -114,6 +129,8 @@ static void act_save(struct world *w, unsigned node, const struct tidal_act_vcpu
 	if (!h->vcpu[a->vcpu].here || h->vcpu[a->vcpu].running)
 		world_violate(w, "vCPU %u is saved on node %u while it %s", a->vcpu, node,
 			      h->vcpu[a->vcpu].here ? "runs" : "isn't there");
+	if (fails(w, node, a->token))
+		return;
 	d.buf = host_buf(h);
 	h->buf[d.buf] = h->vcpu[a->vcpu].s;
 	done(w, node, a->token, &d);
@@ -152,6 +169,8 @@ static void act(struct world *w, unsigned node, const struct tidal_action *a)
 		act_unmap(w, node, &a->u.pages, a->kind == TIDAL_ACT_PROTECT ? PROTECT : UNMAP);
 		break;
 	case TIDAL_ACT_ZERO:
+		if (fails(w, node, a->u.frame.token))
+			break;
 		h->frame[a->u.frame.frame] = 0;
 		done(w, node, a->u.frame.token, NULL);
 		break;
