@@ -224,10 +224,10 @@ void pod_hostile_map(struct pod *p)
 {
 	const struct tidal_vmap *map = &p->map;
 	struct wire m[3] = {
-		{ .kind = MSG_MAP, .u.map = { 0, map->memory[0].pages, 0, MAP_MEMORY, 0, 3 } },
-		{ .kind = MSG_MAP, .u.map = { 0, map->vcpu[0].count, 1, MAP_VCPUS, 1, 3 } },
+		{ .kind = MSG_MAP, .u.map = { 0, map->memory[0].pages, 0, MAP_MEMORY, 0, 3, 0 } },
+		{ .kind = MSG_MAP, .u.map = { 0, map->vcpu[0].count, 1, MAP_VCPUS, 1, 3, 0 } },
 		{ .kind = MSG_MAP, .u.map = { POD_DEVICE, POD_DEVICE_BYTES, map->device[0].node,
-					      MAP_DEVICE, 2, 3 } },
+					      MAP_DEVICE, 2, 3, 0 } },
 	};
 	struct saying s = { 0 };
 
