@@ -299,6 +299,8 @@ CELL(on_own)
 	proto_living(e, t);
 	if (nodeset_empty(&t->acks))
 		proto_pursue(e, t);
+	else if (e->losses->ever)
+		proto_invalidate_revived(e, t);
 	return 0;
 }
 

@@ -73,6 +73,18 @@ void proto_living(struct engine *e, struct transit *t)
 			nodeset_del(&t->acks, n);
 }
 
+void proto_invalidate_revived(struct engine *e, const struct transit *t)
+{
+	const struct wire_invalidate what = { .gfn = t->gfn, .epoch = t->epoch, .owner = e->self };
+	struct tidal_nodeset revived = { { 0 } };
+
+	for (unsigned n = nodeset_next(&t->acks, 0); n < e->nodes;
+	     n = nodeset_next(&t->acks, n + 1))
+		if (e->peers[n].lost || e->peers[n].dead)
+			nodeset_add(&revived, n);
+	proto_invalidate(e, &what, &revived);
+}
+
 void proto_repeat_drop(struct engine *e, tidal_nodeid to, const struct wire *m)
 {
 	if (!link_is_down(e->link, to))

@@ -119,6 +119,9 @@ void proto_invalidate(struct engine *e, const struct wire_invalidate *what,
 void proto_repeat_drop(struct engine *e, tidal_nodeid to, const struct wire *m);
 /* inval.c: acknowledge for a node that has no map yet, and so no copy of anything. */
 int proto_no_copy(struct engine *e, const struct wire_invalidate *m);
+/* inval.c: of those that are to acknowledge, ask who has been dead: whoever granted the page may have
+ * thought that they still are, and not have asked them. */
+void proto_invalidate_revived(struct engine *e, const struct transit *t);
 /* inval.c: of those that are to acknowledge, leave out the dead. */
 void proto_living(struct engine *e, struct transit *t);
 /* inval.c: drop the copy here; acknowledge to t->drop_to when done. */

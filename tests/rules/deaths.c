@@ -179,6 +179,37 @@ static void back_when_all_have_heard(void **state)
 	story_close(&s);
 }
 
+/*
+ * It had a copy, and comes back. Who grants the page to a third node thinks it dead, and does not tell
+ * it; the third waits for it, because it knows that it lives. Broken in on_own(): nobody
+ * asks it again. Found by simulation.
+ */
+static void back_of_who_had_a_copy(void **state)
+{
+	const struct tidal_event ev = death(DEAD);
+	struct story s;
+
+	(void)state;
+	story_open(&s, &(struct world_config){ .nodes = 4 });
+	story_do(&s, 1, TIDAL_WRITE, 7);
+	story_do(&s, DEAD, TIDAL_READ, 7);
+	story_pass(&s, 10 * MS);
+	story_wire(&s, MSG_HERE, DEAD, 1, WORLD_LOSE);
+	world_restart(s.w, DEAD);
+	for (unsigned n = 0; n < 4; n++)
+		if (n != DEAD)
+			assert_int_equal(world_push(s.w, n, &ev), 0);
+	world_cut(s.w, DEAD, 1, true);
+	story_pass(&s, 20 * MS);
+	story_tell(&s, 3, TIDAL_WRITE, 7);
+	assert_true(story_finish(&s, 3, 20 * MS));
+	world_cut(s.w, DEAD, 1, false);
+	story_mend(&s);
+	story_pass(&s, 200 * MS);
+	story_do(&s, 1, TIDAL_READ, 7);
+	story_close(&s);
+}
+
 /* A vCPU that was to go there stays where it is, and goes on. Broken in look_at_vcpu(): not looked at. */
 static void death_of_a_destination(void **state)
 {
@@ -229,6 +260,7 @@ int main(void)
 		cmocka_unit_test(death_of_a_destination),
 		cmocka_unit_test(death_of_the_master),
 		cmocka_unit_test(back_without_anything),
+		cmocka_unit_test(back_of_who_had_a_copy),
 		cmocka_unit_test(back_when_all_have_heard),
 	};
 
