@@ -24,6 +24,7 @@ struct tidal_fabric_config {
 	 * libfabric's name for it: "net" (called "tcp" from libfabric 1.18 on), "tcp;ofi_rxm", "shm",
 	 * "verbs;ofi_rxm", "efa", ... NULL: the first that is there of "shm" (only with one_host),
 	 * "efa", "verbs;ofi_rxm", "net", "tcp;ofi_rxm". All nodes use the same. "sockets" is refused.
+	 * "shm" takes 256 nodes, and trusts all processes of its user.
 	 */
 	const char *provider;
 	uint32_t one_host; /* 1: all peers are on this host */
@@ -42,7 +43,10 @@ struct tidal_fabric_config {
 	 * nothing. An endpoint that nobody polls sends none: see deadline().
 	 */
 	tidal_time heartbeat_ns;
-	/* Not a word from a peer for so long: TIDAL_DONE_PEER_SILENT. At least two heartbeats. */
+	/*
+	 * Not a word for so long from a peer that has been met: TIDAL_DONE_PEER_SILENT. At least two
+	 * heartbeats. How long to wait for one that was never met (CALLING) is the embedder's affair.
+	 */
 	tidal_time silence_ns;
 	/*
 	 * 1: it is TIDAL_DONE_PEER_DOWN instead, and the peer is not heard any more until it was

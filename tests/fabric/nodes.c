@@ -94,6 +94,14 @@ static void step(struct pod *p, unsigned except)
 			assert_in_range(tidal_node_step(p->one[i].node, now() - p->begun, 100), 0, 1);
 }
 
+static bool knows_all(const struct pod *p, unsigned i)
+{
+	for (unsigned k = 0; k < NODES; k++)
+		if (k != i && state_of(p->one[i].wire, k) != TIDAL_FABRIC_UP)
+			return false;
+	return true;
+}
+
 static struct pod *pod_open(const char *provider)
 {
 	struct pod *p = calloc(1, sizeof(*p));
@@ -118,7 +126,7 @@ static struct pod *pod_open(const char *provider)
 		step(p, NODES);
 		ready = true;
 		for (unsigned i = 0; i < NODES; i++)
-			ready &= p->one[i].ready > 0;
+			ready &= p->one[i].ready > 0 && knows_all(p, i);
 	}
 	assert_true(ready);
 	return p;

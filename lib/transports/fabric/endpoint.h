@@ -133,6 +133,7 @@ struct tidal_transport {
 	bool again;	/* there may be more: don't wait */
 
 	tidal_time now, next_call, next_beat; /* due: greetings, heartbeats; 0: at once */
+	tidal_time call_ns; /* between greetings */
 	struct peer peer[TIDAL_NODES_MAX];
 	tidal_nodeid listed[TIDAL_NODES_MAX]; /* those that are peers */
 	uint32_t peers, calling;

@@ -4,7 +4,9 @@
 
 #include "endpoint.h"
 
+/* Those who don't answer are called less and less often: who starts later calls us itself. */
 #define CALL_NS UINT64_C(50000000)
+#define CALL_MAX_NS UINT64_C(1000000000)
 
 static tidal_time later(tidal_time t, tidal_time by)
 {
@@ -16,7 +18,10 @@ static void call(struct tidal_transport *t)
 	for (uint32_t i = 0; i < t->peers; i++)
 		if (t->peer[t->listed[i]].state == TIDAL_FABRIC_CALLING)
 			greet(t, t->listed[i]);
-	t->next_call = later(t->now, CALL_NS);
+	t->call_ns = t->call_ns == 0 ? CALL_NS : 2 * t->call_ns;
+	if (t->call_ns > CALL_MAX_NS)
+		t->call_ns = CALL_MAX_NS;
+	t->next_call = later(t->now, t->call_ns);
 }
 
 /* While nobody polled nothing could be heard: that is no peer's silence. */
@@ -68,11 +73,11 @@ static void judge(struct tidal_transport *t, tidal_nodeid node)
 {
 	struct peer *p = &t->peer[node];
 
-	if (p->state != TIDAL_FABRIC_UP && p->state != TIDAL_FABRIC_SILENT)
-		return;
+	if (p->session == 0)
+		return; /* never met */
 	if (process_ended(p->watch))
 		(void)heart_stopped(t, node);
-	else if (p->state == TIDAL_FABRIC_UP && t->now - p->heard > t->config.silence_ns)
+	else if (p->state != TIDAL_FABRIC_SILENT && t->now - p->heard > t->config.silence_ns)
 		fell_silent(t, node);
 }
 

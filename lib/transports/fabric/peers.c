@@ -102,7 +102,7 @@ int peers_add(struct tidal_transport *t, tidal_nodeid node, const void *addr, si
 		return TIDAL_EINVAL;
 	t->listed[t->peers++] = node;
 	peers_set_state(t, p, TIDAL_FABRIC_CALLING);
-	t->next_call = 0; /* it is greeted by the next poll() */
+	t->next_call = t->call_ns = 0; /* it is greeted by the next poll() */
 	return 0;
 }
 

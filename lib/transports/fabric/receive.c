@@ -170,7 +170,7 @@ static void heard(struct tidal_transport *t, struct peer *p)
 {
 	p->heard = t->now;
 	if (p->state == TIDAL_FABRIC_SILENT)
-		peers_set_state(t, p, TIDAL_FABRIC_UP);
+		peers_set_state(t, p, p->echoed ? TIDAL_FABRIC_UP : TIDAL_FABRIC_CALLING);
 }
 
 static void deliver(struct tidal_transport *t, const struct wire_tail *tail, const uint8_t *header,
