@@ -342,8 +342,7 @@ static void settle_page(struct engine *e, const struct link_settled *s)
 		if (e->transits->room_first)
 			e->capacity->retry_at = e->now;
 	}
-	if ((s->cookie >> 56) == COOKIE_OWN)
-		engine_granted(e, s->to, s->cookie >> TAG_GRANT & 1);
+	engine_granted(e, s->to, s->cookie >> TAG_GRANT & 1);
 }
 
 void core_settled(struct engine *e)
@@ -354,7 +353,7 @@ void core_settled(struct engine *e)
 	while (actq_room(e->actq) && link_settled(e->link, &s)) {
 		unsigned cookie = (s.cookie & ~LINK_IF_LOST) >> 56;
 
-		if (cookie == COOKIE_OWN || cookie == COOKIE_GIVE)
+		if (cookie == COOKIE_OWN)
 			settle_page(e, &s);
 		else if (cookie == COOKIE_VCPU)
 			move_on_settled(e, (tidal_vcpuid)s.cookie, s.to, s.lost);

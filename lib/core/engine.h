@@ -151,15 +151,20 @@ struct engine {
 /* What a token of a host action belongs to (top byte), and what (the rest). */
 enum token { TOKEN_PAGE = 1, TOKEN_ZERO = 2, TOKEN_SAVE = 3, TOKEN_LOAD = 4, TOKEN_IO = 5, TOKEN_REMOTE_IO = 6 };
 /* The same for messages of which the end must be known. */
-enum cookie { COOKIE_OWN = 1, COOKIE_VCPU = 2, COOKIE_DROP = 3, COOKIE_REQUEST = 4, COOKIE_GIVE = 5, COOKIE_HERE = 6 };
+enum cookie { COOKIE_OWN = 1, COOKIE_VCPU = 2, COOKIE_DROP = 3, COOKIE_REQUEST = 4, COOKIE_HERE = 5 };
 
 static inline uint64_t tag(unsigned kind, uint64_t value)
 {
 	return (uint64_t)kind << 56 | value;
 }
 
-/* Of a message that matters again only if it is lost with the peer that it went to. */
 #define TAG_GRANT 55 /* COOKIE_OWN: bit for engine_granted(); above every gfn */
+static inline uint64_t tag_grant(tidal_gfn gfn, uint8_t grant)
+{
+	return tag(COOKIE_OWN, (uint64_t)grant << TAG_GRANT | gfn);
+}
+
+/* Of a message that matters again only if it is lost with the peer that it went to. */
 static inline uint64_t tag_if_lost(unsigned kind, uint64_t value)
 {
 	return LINK_IF_LOST | tag(kind, value);
@@ -193,7 +198,7 @@ bool engine_waiting(const struct engine *e, tidal_gfn gfn);
 unsigned engine_pinned(const struct engine *e, tidal_gfn gfn);
 
 /*
- * A grant to this peer (OWN, EXTENT) begins; returns what engine_granted() wants when it has come, was
+ * A grant to this peer (OWN, EXTENT, GIVE) begins; returns what engine_granted() wants when it has come, was
  * lost, or is not to be. A peer that has given up requests is told (VOIDED) when all that were begun
  * before are over.
  */

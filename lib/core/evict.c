@@ -247,7 +247,7 @@ static void push(struct engine *e, struct transit *t, struct page *page, bool ze
 	e->stats->evictions++;
 	e->stats->pages_out++;
 	e->capacity->leaving--;
-	engine_send(e, t->peer, &m, data ? &payload : NULL, tag(COOKIE_GIVE, t->gfn));
+	engine_send(e, t->peer, &m, data ? &payload : NULL, tag_grant(t->gfn, engine_grant(e, t->peer)));
 	proto_settle(e, t);
 }
 

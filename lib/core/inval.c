@@ -178,14 +178,13 @@ CELL(on_invalidate_copy)
 }
 
 /*
- * Nobody invalidates an owner. But what was to reach this node's earlier life is sent to this one,
- * too, and when it comes nobody may wait for an answer any more, and the page be here.
+ * Nobody invalidates an owner. But when a node has died invalidations are sent once more, and one of
+ * them may come when nobody waits for an answer any more, and the page is here.
  */
 CELL(on_invalidate_stale)
 {
-	bool stale = !epoch_newer(o->m->u.invalidate.epoch, o->page.epoch);
-
-	return e->losses->ever && stale ? 0 : TIDAL_EPROTO;
+	(void)e;
+	return is_younger(&o->page, &o->m->u.invalidate) ? 0 : TIDAL_EPROTO;
 }
 
 /* The copy is being mapped, held or dropped: acknowledged when it is gone. */

@@ -158,11 +158,6 @@ static void send_copy(struct engine *e, struct page *page, const struct wire_req
 	engine_send(e, r->node, &m, zero ? NULL : &payload, 0);
 }
 
-static uint64_t tag_grant(tidal_gfn gfn, uint8_t grant)
-{
-	return tag(COOKIE_OWN, (uint64_t)grant << TAG_GRANT | gfn);
-}
-
 /* The page goes to the requester; the host has unmapped it. zero: tested, all zeroes. */
 static void depart(struct engine *e, struct page *page, const struct wire_request *r,
 		   uint64_t epoch, copies others, bool zero, uint8_t grant)
@@ -496,6 +491,15 @@ CELL(on_request_forward)
 	return 0;
 }
 
+/* Given away from here, to somebody who has not acknowledged everything yet? It is not gone then. */
+static bool may_be_on_its_way(const struct engine *e, tidal_gfn gfn)
+{
+	struct whereabouts to = owners_hinted(e->owners, gfn);
+
+	return to.node < e->nodes && to.node != e->self && !link_is_down(e->link, to.node) &&
+	       e->peers[to.node].grants[0] + e->peers[to.node].grants[1] > 0;
+}
+
 CELL(on_find)
 {
 	uint8_t search = o->m->u.find.search;
@@ -506,7 +510,7 @@ CELL(on_find)
 
 	if (page_is_owned(&o->page))
 		engine_send(e, o->from, &found, NULL, 0);
-	else if (search)
+	else if (search && !may_be_on_its_way(e, o->gfn))
 		engine_send(e, o->from, &absent, NULL, 0);
 	return 0;
 }

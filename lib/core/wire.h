@@ -55,7 +55,8 @@
 /* To a home: the owner of a page (order WIRE_ORDER_PAGE) or of an extent. */
 #define WIRE_OWNER(F) F(u64, gfn) F(epoch, epoch) F(u16, owner) F(u8, order)
 
-/* Who owns this page? Only the owner answers; and, if search isn't 0, all others: ABSENT. */
+/* Who owns this page? Only the owner answers; and, if search isn't 0, whoever is sure that it is
+ * neither here nor on its way from here: ABSENT. */
 #define WIRE_FIND(F) F(u64, gfn) F(u8, search)
 #define WIRE_ABSENT(F) F(u64, gfn) F(u8, search)
 #define WIRE_FOUND(F) F(u64, gfn) F(epoch, epoch)
