@@ -2,7 +2,7 @@
 /*
  * tidal/inproc.h - a transport between nodes of one process: queues, and as much
  * bad weather as a test wants. Deterministic: the same seed and calls give the same
- * deliveries. All endpoints of a network belong to one thread.
+ * deliveries. All endpoints of a network belong to one thread, unless it is opened for several.
  */
 #ifndef TIDAL_INPROC_H
 #define TIDAL_INPROC_H
@@ -24,6 +24,11 @@ struct tidal_inproc_config {
 	uint32_t reorder;   /* 1: jitter may reorder the messages of a pair */
 	uint64_t seed;
 	uint32_t queue;	    /* messages under way in the whole network; send() says EAGAIN beyond */
+	/*
+	 * 1: each endpoint may belong to a thread of its own, and has a wait_fd(); whoever opens, cuts
+	 * or asks the network may be any. Only what `seed` decides is the same in every run then.
+	 */
+	uint32_t threads;
 };
 
 /* What happened to messages since the network was opened. */
@@ -35,7 +40,7 @@ struct tidal_inproc_stats {
 	uint64_t unposted;   /* lost because no posted buffer was there or large enough */
 };
 
-/* Two nodes in good weather: 1 us of delay, 4096 messages under way. */
+/* Two nodes in good weather: 1 us of delay, 4096 messages under way, one thread. */
 TIDAL_API void tidal_inproc_config_init(struct tidal_inproc_config *config, size_t size);
 /* EINVAL, ENOMEM. The network is closed after all its endpoints. */
 TIDAL_API TIDAL_CHECKED int tidal_inproc_open(const struct tidal_inproc_config *config,

@@ -9,17 +9,29 @@
 static const uint8_t magic[4] = { 'i', 'n', 'p', 'r' };
 #define ADDR_BYTES 6
 
+static int enter(struct tidal_inproc *net, struct tidal_transport *t)
+{
+	int err = 0;
+
+	inproc_lock(net);
+	if (net->endpoints[t->node])
+		err = TIDAL_EEXIST;
+	else
+		net->endpoints[t->node] = t;
+	inproc_unlock(net);
+	return err;
+}
+
 int tidal_inproc_endpoint(struct tidal_inproc *net, tidal_nodeid node,
 			  struct tidal_transport **endpoint)
 {
 	struct tidal_transport *t;
+	int err;
 
 	if (!net || !endpoint)
 		return TIDAL_EINVAL;
 	if (node >= net->config.nodes)
 		return TIDAL_ERANGE;
-	if (net->endpoints[node])
-		return TIDAL_EEXIST;
 	t = malloc(sizeof(*t)); /* not zeroed: the room for buffers is rarely needed */
 	if (!t)
 		return TIDAL_ENOMEM;
@@ -31,7 +43,12 @@ int tidal_inproc_endpoint(struct tidal_inproc *net, tidal_nodeid node,
 	for (uint32_t i = 0; i < net->config.nodes; i++)
 		if (i != node)
 			t->peers[i / 64] |= UINT64_C(1) << i % 64;
-	net->endpoints[node] = t;
+	err = inproc_bell_open(t) ? enter(net, t) : TIDAL_ENOMEM;
+	if (err) {
+		inproc_bell_close(t);
+		free(t);
+		return err;
+	}
 	*endpoint = t;
 	return 0;
 }
@@ -40,11 +57,14 @@ static void endpoint_close(struct tidal_transport *t)
 {
 	struct tidal_inproc *net = t->net;
 
+	inproc_lock(net);
 	while (queue_first(&net->queue, t->node)) {
 		queue_drop(&net->queue, t->node);
 		net->stats.lost++;
 	}
 	net->endpoints[t->node] = NULL;
+	inproc_unlock(net);
+	inproc_bell_close(t);
 	free(t);
 }
 
@@ -131,6 +151,7 @@ static int send_to(struct tidal_transport *t, tidal_nodeid to, const void *heade
 		.from = t->node, .to = to, .header = header, .len = len,
 		.payload = TIDAL_PAYLOAD_NONE, .data = data, .data_len = data_len,
 	};
+	int err;
 
 	(void)cookie; /* never answered: send() has read everything */
 	if (len > TIDAL_HEADER_MAX || data_len > TIDAL_VCPU_BYTES_MAX)
@@ -141,7 +162,10 @@ static int send_to(struct tidal_transport *t, tidal_nodeid to, const void *heade
 		return TIDAL_ENOENT;
 	if (data_len > 0)
 		in.payload = (uint16_t)payload;
-	return inproc_carry(t->net, t->now, &in);
+	inproc_lock(t->net);
+	err = inproc_carry(t->net, t->now, &in);
+	inproc_unlock(t->net);
+	return err;
 }
 
 static int recv_post(struct tidal_transport *t, uint32_t payload, void *buf, uint32_t room,
@@ -198,23 +222,30 @@ static int poll_due(struct tidal_transport *t, tidal_time now, struct tidal_comp
 		t->now = now;
 	if (n > INPROC_POLL)
 		n = INPROC_POLL;
+	inproc_lock(t->net);
+	inproc_bell_quiet(t);
 	while (got < n && queue_due(q, t->node) <= t->now && queue_first(q, t->node)) {
 		if (deliver(t, queue_first(q, t->node), t->header[got], &done[got]))
 			got++;
 		queue_drop(q, t->node);
 	}
+	inproc_unlock(t->net);
 	return got;
 }
 
 static tidal_time deadline(struct tidal_transport *t)
 {
-	return queue_due(&t->net->queue, t->node);
+	tidal_time due;
+
+	inproc_lock(t->net);
+	due = queue_due(&t->net->queue, t->node);
+	inproc_unlock(t->net);
+	return due;
 }
 
 static int wait_fd(struct tidal_transport *t)
 {
-	(void)t;
-	return -1;
+	return t->fd;
 }
 
 static const struct tidal_transport_ops ops = {

@@ -3,6 +3,7 @@
 #ifndef TIDAL_TRANSPORTS_INPROC_H
 #define TIDAL_TRANSPORTS_INPROC_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <tidal/inproc.h>
 
@@ -29,6 +30,8 @@ struct tidal_transport {
 	struct tidal_inproc *net;
 	tidal_nodeid node;
 	tidal_time now; /* of the last poll */
+	int fd;		/* an eventfd, or -1 */
+	bool rung;	/* it is readable */
 	uint64_t peers[INPROC_SET];
 	uint8_t header[INPROC_POLL][TIDAL_HEADER_MAX]; /* of the completions of the last poll */
 	struct inproc_posts posts[INPROC_KINDS];
@@ -42,7 +45,27 @@ struct tidal_inproc {
 	struct tidal_transport **endpoints; /* NULL: not open */
 	uint64_t *cuts;	     /* bit from * nodes + to */
 	tidal_time *last;    /* latest delivery of each pair; only where order must be kept */
+	pthread_mutex_t lock; /* of everything, if config.threads; config doesn't change */
 };
+
+static inline void inproc_lock(struct tidal_inproc *net)
+{
+	if (net->config.threads)
+		(void)pthread_mutex_lock(&net->lock);
+}
+
+static inline void inproc_unlock(struct tidal_inproc *net)
+{
+	if (net->config.threads)
+		(void)pthread_mutex_unlock(&net->lock);
+}
+
+/* bell.c: what wakes an endpoint's thread, if the network has several. */
+bool inproc_bell_open(struct tidal_transport *t);
+void inproc_bell_close(struct tidal_transport *t);
+/* The lock is held. */
+void inproc_bell_ring(struct tidal_transport *t);
+void inproc_bell_quiet(struct tidal_transport *t);
 
 /* Put a packet on its way: loss, delay and repetition happen in here. 0 or TIDAL_EAGAIN. */
 int inproc_carry(struct tidal_inproc *net, tidal_time now, const struct packet_in *in);

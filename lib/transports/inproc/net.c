@@ -33,7 +33,8 @@ static int read_config(struct tidal_inproc_config *c, const struct tidal_inproc_
 	memcpy(c, from, from->size < sizeof(*c) ? from->size : sizeof(*c));
 	c->size = sizeof(*c);
 	if (c->nodes < 1 || c->nodes > TIDAL_NODES_MAX || c->queue < 1 || c->queue > QUEUE_MAX ||
-	    c->loss_ppm > PPM || c->dup_ppm > PPM || c->reorder > 1 || c->byte_ps > BYTE_PS_MAX)
+	    c->loss_ppm > PPM || c->dup_ppm > PPM || c->reorder > 1 || c->threads > 1 ||
+	    c->byte_ps > BYTE_PS_MAX)
 		return TIDAL_EINVAL;
 	return 0;
 }
@@ -55,6 +56,10 @@ int tidal_inproc_open(const struct tidal_inproc_config *config, struct tidal_inp
 		return TIDAL_ENOMEM;
 	n->config = c;
 	n->random = c.seed;
+	if (pthread_mutex_init(&n->lock, NULL) != 0) {
+		free(n);
+		return TIDAL_ENOMEM;
+	}
 	pairs = (size_t)c.nodes * c.nodes;
 	n->endpoints = calloc(c.nodes, sizeof(*n->endpoints));
 	n->cuts = calloc((pairs + 63) / 64, sizeof(*n->cuts));
@@ -71,6 +76,7 @@ void tidal_inproc_close(struct tidal_inproc *net)
 {
 	if (!net)
 		return;
+	(void)pthread_mutex_destroy(&net->lock);
 	queue_fini(&net->queue);
 	free(net->endpoints);
 	free(net->cuts);
@@ -87,23 +93,41 @@ int tidal_inproc_cut(struct tidal_inproc *net, tidal_nodeid from, tidal_nodeid t
 	if (from >= net->config.nodes || to >= net->config.nodes)
 		return TIDAL_ERANGE;
 	i = (size_t)from * net->config.nodes + to;
+	inproc_lock(net);
 	if (cut)
 		net->cuts[i / 64] |= UINT64_C(1) << i % 64;
 	else
 		net->cuts[i / 64] &= ~(UINT64_C(1) << i % 64);
+	inproc_unlock(net);
 	return 0;
+}
+
+/* To read it is to change its lock; a network is never itself constant. */
+static struct tidal_inproc *locked(const struct tidal_inproc *net)
+{
+	struct tidal_inproc *n = (struct tidal_inproc *)(uintptr_t)net;
+
+	inproc_lock(n);
+	return n;
 }
 
 tidal_time tidal_inproc_next(const struct tidal_inproc *net)
 {
-	return queue_due_any(&net->queue);
+	struct tidal_inproc *n = locked(net);
+	tidal_time due = queue_due_any(&n->queue);
+
+	inproc_unlock(n);
+	return due;
 }
 
 void tidal_inproc_stats(const struct tidal_inproc *net, struct tidal_inproc_stats *stats,
 			size_t size)
 {
+	struct tidal_inproc *n = locked(net);
+
 	memset(stats, 0, size);
-	memcpy(stats, &net->stats, size < sizeof(net->stats) ? size : sizeof(net->stats));
+	memcpy(stats, &n->stats, size < sizeof(n->stats) ? size : sizeof(n->stats));
+	inproc_unlock(n);
 }
 
 /* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014). */
@@ -160,6 +184,7 @@ int inproc_carry(struct tidal_inproc *net, tidal_time now, const struct packet_i
 	if (!queue_room(&net->queue, in->data_len))
 		return TIDAL_EAGAIN;
 	queue_put(&net->queue, arrival(net, now, in), in);
+	inproc_bell_ring(net->endpoints[in->to]);
 	net->stats.sent++;
 	if (chance(net, net->config.dup_ppm) && queue_room(&net->queue, in->data_len)) {
 		queue_put(&net->queue, arrival(net, now, in), in);
