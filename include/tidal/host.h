@@ -113,6 +113,16 @@ struct tidal_host_ops {
 	 * has done when it returns need not make it readable: poll after operations.
 	 */
 	int (*wait_fd)(struct tidal_host *);
+
+	/*
+	 * Optional, else NULL: run the vCPU that vcpu_run() put on a hyperthread, for at most *budget*
+	 * instructions, in the caller's thread; *now* as for clock(). Different hyperthreads may be
+	 * entered by different threads at a time, and while another thread is in any other
+	 * operation. 1: poll() has something; 0: not, and the vCPU goes on with the next
+	 * call; ENOENT: nothing runs there; ERANGE. While somebody enters, poll() is called with a
+	 * budget of 0, and runs none.
+	 */
+	int (*vcpu_enter)(struct tidal_host *, uint32_t hthread, tidal_time now, uint32_t budget);
 };
 
 TIDAL_END_DECLS

@@ -85,7 +85,7 @@ static int host_init(struct tidal_host *host, const struct tidal_fake_config *co
 	return 0;
 }
 
-static void fake_close(struct tidal_host *host)
+void fake_close(struct tidal_host *host)
 {
 	if (!host)
 		return;
@@ -94,6 +94,7 @@ static void fake_close(struct tidal_host *host)
 	free(host->harts);
 	free(host->running);
 	free(host->free);
+	host_turnstile_fini(&host->lock);
 	free(host);
 }
 
@@ -108,6 +109,10 @@ int tidal_fake_open(const struct tidal_fake_config *config, struct tidal_host **
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return TIDAL_ENOMEM;
+	if (!host_turnstile_init(&h->lock)) {
+		free(h);
+		return TIDAL_ENOMEM;
+	}
 	r = host_init(h, &c);
 	if (r) {
 		fake_close(h);
@@ -117,7 +122,7 @@ int tidal_fake_open(const struct tidal_fake_config *config, struct tidal_host **
 	return 0;
 }
 
-static int fake_query(struct tidal_host *host, struct tidal_host_caps *caps)
+int fake_query(struct tidal_host *host, struct tidal_host_caps *caps)
 {
 	const struct tidal_host_caps all = {
 		.size = caps->size,
@@ -134,12 +139,12 @@ static int fake_query(struct tidal_host *host, struct tidal_host_caps *caps)
 	return 0;
 }
 
-static int region_add(struct tidal_host *host, const struct tidal_region *region)
+int fake_region_add(struct tidal_host *host, const struct tidal_region *region)
 {
 	return host_region_add(&host->mem.regions, region);
 }
 
-static int region_del(struct tidal_host *host, tidal_gpa base)
+int fake_region_del(struct tidal_host *host, tidal_gpa base)
 {
 	const struct tidal_region *region = host_region_find(&host->mem.regions, base);
 
@@ -159,61 +164,17 @@ struct tidal_ev_host_done *fake_host_done(struct tidal_host *host, uint64_t toke
 	return done;
 }
 
-static void set_clock(struct tidal_host *host, tidal_time now)
+void fake_clock(struct tidal_host *host, tidal_time now)
 {
 	if (now > host->now)
 		host->now = now;
 }
 
-static int poll_events(struct tidal_host *host, uint32_t budget, struct tidal_event *events, int n)
+int fake_poll(struct tidal_host *host, uint32_t budget, struct tidal_event *events, int n)
 {
 	if (n < 0)
 		return TIDAL_EINVAL;
-	fake_host_run(host, budget);
+	if (budget > 0)
+		fake_host_run(host, budget);
 	return host_ring_take(&host->ring, events, n);
-}
-
-static int wait_fd(struct tidal_host *host)
-{
-	(void)host;
-	return -1;
-}
-
-const struct tidal_host_ops *tidal_fake_ops(void)
-{
-	static const struct tidal_host_ops ops = {
-		.size = sizeof(ops),
-		.name = "fake",
-		.query = fake_query,
-		.close = fake_close,
-		.region_add = region_add,
-		.region_del = region_del,
-		.map = fake_pages_map,
-		.unmap = fake_pages_unmap,
-		.protect = fake_pages_protect,
-		.zero = fake_pages_zero,
-		.frame_data = fake_pages_data,
-		.pin = fake_pages_pin,
-		.unpin = fake_pages_unpin,
-		.vcpu_create = fake_vcpu_create,
-		.vcpu_run = fake_vcpu_run,
-		.vcpu_kick = fake_vcpu_kick,
-		.vcpu_save = fake_vcpu_save,
-		.vcpu_load = fake_vcpu_load,
-		.vcpu_drop = fake_vcpu_drop,
-		.clock = set_clock,
-		.poll = poll_events,
-		.wait_fd = wait_fd,
-	};
-
-	return &ops;
-}
-
-const char *tidal_fake_fault(const struct tidal_host *host, tidal_vcpuid *vcpu, uint64_t *pc,
-			     uint32_t *insn)
-{
-	*vcpu = host->fault.text ? host->fault.vcpu : TIDAL_VCPU_NONE;
-	*pc = host->fault.pc;
-	*insn = host->fault.insn;
-	return host->fault.text;
 }

@@ -7,6 +7,7 @@
 
 #include "mem.h"
 #include "backends/common/ring.h"
+#include "backends/common/turnstile.h"
 
 struct fake_fault {
 	const char *text; /* NULL: none yet */
@@ -26,6 +27,7 @@ struct tidal_host {
 	tidal_time now;
 	struct fake_fault fault;
 	struct host_ring ring;
+	struct host_turnstile lock; /* of all of it: locked.c */
 };
 
 /* NULL: no such vCPU here. */
@@ -48,7 +50,14 @@ struct tidal_ev_host_done *fake_host_done(struct tidal_host *host, uint64_t toke
 /* Let the running vCPUs run. */
 void fake_host_run(struct tidal_host *host, uint32_t budget);
 
-/* The operations; see tidal/host.h. */
+/* The operations, with the lock; see tidal/host.h. */
+int fake_query(struct tidal_host *host, struct tidal_host_caps *caps);
+void fake_close(struct tidal_host *host);
+int fake_region_add(struct tidal_host *host, const struct tidal_region *region);
+int fake_region_del(struct tidal_host *host, tidal_gpa base);
+void fake_clock(struct tidal_host *host, tidal_time now);
+int fake_poll(struct tidal_host *host, uint32_t budget, struct tidal_event *events, int n);
+
 int fake_pages_map(struct tidal_host *host, const struct tidal_act_pages *act);
 int fake_pages_unmap(struct tidal_host *host, const struct tidal_act_pages *act);
 int fake_pages_protect(struct tidal_host *host, const struct tidal_act_pages *act);
@@ -65,5 +74,8 @@ int fake_vcpu_save(struct tidal_host *host, uint64_t token, tidal_vcpuid id, voi
 int fake_vcpu_load(struct tidal_host *host, uint64_t token, tidal_vcpuid id, const void *buf,
 		   size_t len);
 int fake_vcpu_drop(struct tidal_host *host, tidal_vcpuid id);
+int fake_vcpu_enter(struct tidal_host *host, uint32_t hthread, tidal_time now, uint32_t budget);
+int fake_vcpu_boot(struct tidal_host *host, tidal_vcpuid id, const struct tidal_fake_boot *boot);
+int fake_vcpu_regs(struct tidal_host *host, tidal_vcpuid id, struct tidal_fake_regs *regs);
 
 #endif

@@ -154,6 +154,19 @@ void fake_host_run(struct tidal_host *host, uint32_t budget)
 			run_one(host, host->running[i], budget);
 }
 
+int fake_vcpu_enter(struct tidal_host *host, uint32_t hthread, tidal_time now, uint32_t budget)
+{
+	uint32_t before = host->ring.tail;
+
+	if (hthread >= host->hthreads)
+		return TIDAL_ERANGE;
+	if (!host->running[hthread])
+		return TIDAL_ENOENT;
+	fake_clock(host, now);
+	run_one(host, host->running[hthread], budget);
+	return host->ring.tail != before;
+}
+
 int fake_vcpu_kick(struct tidal_host *host, tidal_vcpuid id)
 {
 	struct fake_hart *hart = fake_hart_find(host, id);
@@ -216,8 +229,7 @@ int fake_vcpu_drop(struct tidal_host *host, tidal_vcpuid id)
 	return 0;
 }
 
-int tidal_fake_vcpu_boot(struct tidal_host *host, tidal_vcpuid vcpu,
-			 const struct tidal_fake_boot *boot)
+int fake_vcpu_boot(struct tidal_host *host, tidal_vcpuid vcpu, const struct tidal_fake_boot *boot)
 {
 	struct fake_hart *hart;
 	int r = idle_hart(host, vcpu, &hart);
@@ -234,7 +246,7 @@ int tidal_fake_vcpu_boot(struct tidal_host *host, tidal_vcpuid vcpu,
 	return 0;
 }
 
-int tidal_fake_vcpu_regs(struct tidal_host *host, tidal_vcpuid vcpu, struct tidal_fake_regs *regs)
+int fake_vcpu_regs(struct tidal_host *host, tidal_vcpuid vcpu, struct tidal_fake_regs *regs)
 {
 	struct fake_hart *hart;
 	int r = idle_hart(host, vcpu, &hart);
