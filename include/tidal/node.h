@@ -2,9 +2,10 @@
 /*
  * tidal/node.h - the driver: binds one core to one host backend and one transport.
  *
- * Single-threaded: the embedder calls tidal_node_step() in its loop. Several nodes
- * may live in one process; each belongs to one thread at a time. Deterministic as far as host
- * and transport are.
+ * Without threads: the embedder calls tidal_node_step() in its loop, deterministic as far as host
+ * and transport are. With threads: tidal/run.h. Several nodes may live in one process. A node's
+ * functions may be called by any thread (tidal/run.h says more), but not while tidal_node_open() or
+ * tidal_node_close() is at work.
  */
 #ifndef TIDAL_NODE_H
 #define TIDAL_NODE_H
@@ -79,13 +80,14 @@ TIDAL_API void tidal_node_close(struct tidal_node *node);
 /*
  * Do what is to do at *now*: deliver messages, handle stalls and completions, run each
  * running vCPU for at most *budget* instructions (fake host). Returns 1 if anything was
- * done, 0 if nothing, or an error that means that the node can't go on.
+ * done, 0 if nothing, or an error that means that the node can't go on. A vCPU that runs in a thread
+ * of its own is nothing done here.
  */
 TIDAL_API TIDAL_CHECKED int tidal_node_step(struct tidal_node *node, tidal_time now,
 					    uint32_t budget);
 /*
- * When the next step is due if nothing comes from outside; 0: at once (a vCPU is running and the
- * host has no threads of its own, or something waits for room).
+ * When the next step is due if nothing comes from outside; 0: at once (a vCPU is running and nobody
+ * has threads for it, or something waits for room).
  */
 TIDAL_API tidal_time tidal_node_deadline(const struct tidal_node *node);
 

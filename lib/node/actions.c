@@ -162,6 +162,7 @@ static void act_run(struct tidal_node *n, const struct tidal_action *a)
 	ASK_HOST(n, ret, n->host_ops->vcpu_run(n->host, &a->u.vcpu));
 	if (ret == 0) {
 		n->running++;
+		runners_call(n->threads, a->u.vcpu.hthread);
 		return;
 	}
 	if (ret == TIDAL_EPERM)

@@ -20,6 +20,7 @@
 #include "eventlog.h"
 #include "events.h"
 #include "messages.h"
+#include "threads.h"
 
 struct tidal_node {
 	struct tidal_core *core;
@@ -52,6 +53,7 @@ struct tidal_node {
 	struct accesses accesses;
 	struct eventlog_writer log;
 	struct tidal_node_stats stats;
+	struct threads *threads;
 };
 
 /* push.c: give an event to the core, then carry out all actions. Returns what the core did. */

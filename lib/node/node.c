@@ -132,6 +132,11 @@ int tidal_node_open(const struct tidal_node_config *config, struct tidal_node **
 	n->wire_ops = c.transport_ops;
 	n->wire = c.transport;
 	n->arg = c.arg;
+	err = threads_open(n, p.topology);
+	if (err) {
+		free(n);
+		return err;
+	}
 	n->self = p.node;
 	n->lossless = p.flags & TIDAL_PARAM_IDEAL_LINK;
 	if (p.vmap)
@@ -155,6 +160,7 @@ void tidal_node_close(struct tidal_node *node)
 {
 	if (!node)
 		return;
+	threads_close(node);
 	if (node->recording)
 		node_record_end(node);
 	buffers_close(node);
@@ -180,6 +186,12 @@ static bool settle(struct tidal_node *n)
 	return any;
 }
 
+/* vCPUs run in steps: the host has no threads for them, and neither have we. */
+static bool runs_in_steps(const struct tidal_node *n)
+{
+	return n->running > 0 && n->threads->runners == 0 && n->host_ops->wait_fd(n->host) < 0;
+}
+
 static bool tick(struct tidal_node *n)
 {
 	struct tidal_event event = { .kind = TIDAL_EV_TICK };
@@ -197,13 +209,13 @@ static bool step(struct tidal_node *n, uint32_t budget)
 	any = settle(n);
 	any |= tick(n);
 	any |= settle(n);
-	any |= n->running > 0;
+	any |= runs_in_steps(n);
 	any |= events_poll(n, budget) > 0;
 	any |= settle(n);
 	return any;
 }
 
-int tidal_node_step(struct tidal_node *node, tidal_time now, uint32_t budget)
+static int step_checked(struct tidal_node *node, tidal_time now, uint32_t budget)
 {
 	bool any;
 
@@ -225,28 +237,44 @@ int tidal_node_step(struct tidal_node *node, tidal_time now, uint32_t budget)
 	return node->broken ? node->broken : any;
 }
 
+int tidal_node_step(struct tidal_node *node, tidal_time now, uint32_t budget)
+{
+	int ret;
+
+	tidal_node_lock(node);
+	ret = step_checked(node, now, budget);
+	tidal_node_unlock(node);
+	return ret;
+}
+
 static tidal_time earlier(tidal_time a, tidal_time b)
 {
 	return a < b ? a : b;
 }
 
-tidal_time tidal_node_deadline(const struct tidal_node *node)
+static tidal_time deadline(const struct tidal_node *node)
 {
-	bool host_has_threads = node->host_ops->wait_fd(node->host) >= 0;
-
-	if (node->steps == 0 || node->unsettled || (node->running > 0 && !host_has_threads) ||
+	if (node->steps == 0 || node->unsettled || runs_in_steps(node) ||
 	    events_waiting(&node->events) || node->messages.kept > 0 || node->accesses.ready > 0)
 		return 0;
 	return earlier(tidal_core_deadline(node->core), node->wire_ops->deadline(node->wire));
 }
 
-int tidal_node_command(struct tidal_node *node, const struct tidal_ev_command *command)
+tidal_time tidal_node_deadline(const struct tidal_node *node)
+{
+	tidal_time due;
+
+	tidal_node_lock(node);
+	due = deadline(node);
+	tidal_node_unlock(node);
+	return due;
+}
+
+static int give_command(struct tidal_node *node, const struct tidal_ev_command *command)
 {
 	struct tidal_event event = { .kind = TIDAL_EV_COMMAND };
 	int ret;
 
-	if (!command || command->requester >= TIDAL_NODE_REQUESTERS)
-		return TIDAL_EINVAL;
 	if (node->busy)
 		return TIDAL_EBUSY;
 	if (node->broken)
@@ -265,27 +293,49 @@ int tidal_node_command(struct tidal_node *node, const struct tidal_ev_command *c
 	return ret;
 }
 
+int tidal_node_command(struct tidal_node *node, const struct tidal_ev_command *command)
+{
+	int ret;
+
+	if (!command || command->requester >= TIDAL_NODE_REQUESTERS)
+		return TIDAL_EINVAL;
+	tidal_node_lock(node);
+	ret = give_command(node, command);
+	tidal_node_unlock(node);
+	return ret;
+}
+
 int tidal_node_access(struct tidal_node *node, tidal_gpa gpa, void *buf, size_t len, int write,
 		      uint64_t cookie)
 {
-	if (node->broken)
-		return node->broken;
-	return access_begin(node, gpa, buf, len, write != 0, cookie);
+	int ret;
+
+	tidal_node_lock(node);
+	ret = node->broken ? node->broken
+			   : access_begin(node, gpa, buf, len, write != 0, cookie);
+	tidal_node_unlock(node);
+	return ret;
 }
 
 int tidal_node_record(struct tidal_node *node)
 {
+	int ret = TIDAL_EBUSY;
+
 	if (!node->callbacks.record)
 		return TIDAL_EINVAL;
-	if (node->steps > 0 || node->stats.events > 0 || node->recording)
-		return TIDAL_EBUSY;
-	return node_record_begin(node);
+	tidal_node_lock(node);
+	if (node->steps == 0 && node->stats.events == 0 && !node->recording)
+		ret = node_record_begin(node);
+	tidal_node_unlock(node);
+	return ret;
 }
 
 void tidal_node_stats(const struct tidal_node *node, struct tidal_node_stats *stats, size_t size)
 {
 	memset(stats, 0, size);
+	tidal_node_lock(node);
 	memcpy(stats, &node->stats, size < sizeof(node->stats) ? size : sizeof(node->stats));
+	tidal_node_unlock(node);
 }
 
 const struct tidal_core *tidal_node_core(const struct tidal_node *node)

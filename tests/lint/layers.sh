@@ -25,7 +25,7 @@ function check_core(quoted, name,    own, other) {
 	if (!quoted) {
 		if (name !~ /^tidal\// && name !~ /^std(def|int|bool)\.h$/)
 			fail("the core is freestanding: no <" name "> (there is __builtin_memcpy etc.)")
-		if (name ~ /^tidal\/(host|node|transport|fake|threads|inproc|fabric|tidal)\.h$/)
+		if (name ~ /^tidal\/(host|node|run|transport|fake|threads|inproc|fabric|tidal)\.h$/)
 			fail("the core does not know <" name ">")
 		return
 	}
@@ -59,7 +59,7 @@ function check_plugin(quoted, name,    kind) {
 		return
 	}
 	kind = FILENAME ~ /^lib\/backends/ ? "(transport|inproc|fabric)" : "(host|fake|threads)"
-	if (name ~ /^tidal\/(core|node|params|stats|tidal)\.h$/ || name ~ "^tidal/" kind "\\.h$")
+	if (name ~ /^tidal\/(core|node|run|params|stats|tidal)\.h$/ || name ~ "^tidal/" kind "\\.h$")
 		fail("must not know <" name ">")
 }
 
