@@ -450,8 +450,8 @@ static void make_params(struct tidal_params *p, const struct pod_config *c, unsi
 	p->seed = node + 1;
 	p->flags = c->flags;
 	p->policy = c->policy;
-	if (p->messages < 8 * c->nodes)
-		p->messages = 8 * c->nodes;
+	if (p->messages < 8 * c->nodes + 96)
+		p->messages = 8 * c->nodes + 96;
 	if (c->tune)
 		c->tune(p, c->arg);
 }

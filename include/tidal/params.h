@@ -26,7 +26,7 @@ enum tidal_param_flags {
  * The tables have a fixed size. tidal_core_footprint() tells what they cost.
  *
  * messages: a push is refused (EAGAIN) unless 2 * nodes + 24 more fit in half of them, so a core
- * with little more than the least spends its time waiting. The default, 1024, serves up to 128
+ * with little more than the least spends much time waiting. The default, 1024, serves up to 116
  * nodes (where it is the least); 16 * nodes or more are better, and with a slow wire as many
  * as are to be under way: a page that goes to another node is one until it is acknowledged.
  *

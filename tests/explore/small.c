@@ -51,7 +51,7 @@ static void make_params(const struct small *s, unsigned node, struct tidal_param
 	p->vcpus = p->vcpu_slots = (uint16_t)s->config.vcpus;
 	p->slice_ns = 60 * UINT64_C(1000000000); /* the scheduler is explored elsewhere */
 	p->transits = 4;
-	p->messages = s->config.link ? 128 : 64;
+	p->messages = s->config.link ? 128 : 8u * s->config.nodes + 96;
 	p->ranges = p->homes = p->hints = 4;
 	p->policy = s->config.features & SMALL_POLICY ? &scripted : tidal_policy_page();
 	p->policy_data = s;

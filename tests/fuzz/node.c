@@ -208,7 +208,7 @@ static void open_world(struct world *w, uint8_t choice)
 	params.nodes = 2;
 	params.node = w->seen.id;
 	params.vcpus = params.vcpu_slots = POD_VCPUS;
-	params.messages = 96;
+	params.messages = 128;
 	params.ranges = params.homes = params.hints = 32;
 	params.flags = TIDAL_PARAM_RETIRE_EVENTS;
 	params.vmap = w->seen.id == 0 ? &w->pod.map : NULL;

@@ -69,8 +69,7 @@ static void choose_params(struct pod *p, struct tidal_params *q, uint8_t flags)
 	policy = fuzz_u8(&p->in);
 	choose_policy(p, q, policy);
 	q->nodes = (uint16_t)p->nodes;
-	q->messages = (4 * p->nodes + 48 > 8 * p->nodes ? 4 * p->nodes + 48 : 8 * p->nodes) +
-		      (policy & 4 ? 100 : 0);
+	q->messages = 8 * p->nodes + 96 + (policy & 4 ? 100 : 0);
 	q->flags = (p->ideal ? TIDAL_PARAM_IDEAL_LINK : 0u) |
 		   (flags & 2 ? TIDAL_PARAM_RETIRE_EVENTS : 0u);
 	q->hold_ns = policy & 8 ? 0 : q->hold_ns;

@@ -123,7 +123,8 @@ static void rule_02_duplicate_after_the_page_left(void **state)
 static void few_messages(struct tidal_params *p, void *arg)
 {
 	(void)arg;
-	p->messages = 64;
+	p->messages = 8u * p->nodes + 96;
+	p->landing = 48; /* it is not these that run out */
 }
 
 /*
@@ -133,18 +134,26 @@ static void few_messages(struct tidal_params *p, void *arg)
 static void rule_03_grants_pass_requests(void **state)
 {
 	struct world_config c = { .nodes = 3, .vcpus = 30, .tune = few_messages, .frames = 128 };
+	struct tidal_event touch = { .kind = TIDAL_EV_STALL };
 	struct story s;
+	tidal_gfn more = 109;
 
 	(void)state;
 	story_open(&s, &c);
-	for (tidal_gfn gfn = 0; gfn < 10; gfn++)
-		story_do(&s, 2, TIDAL_WRITE, 100 + gfn);
+	for (tidal_gfn gfn = 100; gfn < 150; gfn++)
+		story_do(&s, 2, TIDAL_WRITE, gfn);
 	story_do(&s, 1, TIDAL_WRITE, 600);
 	world_cut(s.w, 1, 2, true);
 	for (unsigned i = 0; i < 9; i++)
 		story_tell(&s, (tidal_vcpuid)(4 + 3 * i), TIDAL_WRITE, 100 + i);
+	touch.u.stall.vcpu = TIDAL_VCPU_NONE;
+	touch.u.stall.access = TIDAL_WRITE;
+	for (int err = 0; !err; more++) { /* until there is no room for more */
+		assert_true(more < 150);
+		touch.u.stall.gpa = more << TIDAL_PAGE_SHIFT;
+		err = world_push(s.w, 1, &touch);
+	}
 	story_pass(&s, 1 * MS);
-	assert_true(story_stats(&s, 1).requests < 9); /* there was no room for more */
 	assert_in_range(story_do(&s, 0, TIDAL_READ, 600), 0, 20 * US);
 	assert_in_range(story_do(&s, 0, TIDAL_WRITE, 600), 0, 20 * US);
 	world_cut(s.w, 1, 2, false);

@@ -82,7 +82,7 @@ static void choose_memory(struct setting *s, uint64_t *r)
 /* The tables: by default there is always room, so take them small one by one. */
 static void choose_tables(struct setting *s, uint64_t *r)
 {
-	uint64_t least = 8 * s->nodes > 4 * s->nodes + 48 ? 8 * s->nodes : 4 * s->nodes + 48;
+	uint64_t least = 8 * s->nodes + 96;
 
 	s->messages = one_in(r, 3) ? pick_small(r, least, 4 * least) : 0;
 	/* the holds of vCPUs that need several pages each must fit */

@@ -27,7 +27,7 @@ static void open_full(struct one_core *o, enum link_class class, unsigned more)
 
 	memset(o, 0, sizeof(*o));
 	one_params(o, 0);
-	o->params.messages = 4u * o->params.nodes + 48;
+	o->params.messages = 8u * o->params.nodes + 96;
 	one_start(o);
 	one_peer(o);
 	one_run(o);

@@ -106,7 +106,7 @@ static void test_smallest_world(void **state)
 	(void)state;
 	p.landing = p.reserve = 1;
 	p.transits = p.ranges = p.homes = p.hints = 4;
-	p.messages = 4 * p.nodes + 48;
+	p.messages = 8 * p.nodes + 96;
 	p.vcpus = p.vcpu_slots = 2;
 	expect(&p, 0, "");
 	p.low = p.high = 0;
@@ -139,8 +139,8 @@ static void test_bounds(void **state)
 	WITH(node, 2, TIDAL_ERANGE, "node: 0 .. nodes - 1");
 	WITH(nodes, 0, TIDAL_ERANGE, "nodes: 1 .. 1024");
 	WITH(nodes, 1025, TIDAL_ERANGE, "nodes: 1 .. 1024");
-	WITH(nodes, 128, 0, "");
-	WITH(nodes, 129, TIDAL_ERANGE, "messages: 4 * nodes + 48"); /* the default: 1024 */
+	WITH(nodes, 116, 0, "");
+	WITH(nodes, 117, TIDAL_ERANGE, "messages: 8 * nodes + 96"); /* the default: 1024 */
 	WITH(landing, 0, TIDAL_ERANGE, "landing: 1 .. frames - 2");
 	WITH(landing, 1024 - 128, 0, "");
 	WITH(landing, 1024 - 127, TIDAL_ERANGE, "high: 0 .. frames - landing");
@@ -153,7 +153,7 @@ static void test_bounds(void **state)
 	BOUNDS(vcpu_slots, 2u, 1024u, "vcpu_slots: ");
 	BOUNDS(vcpu_bytes, 1u, TIDAL_VCPU_BYTES_MAX, "vcpu_bytes: 1 .. 65536");
 	BOUNDS(transits, 4u, 1u << 20, "transits: 4 .. 2^20");
-	BOUNDS(messages, 4u * good_params(1024).nodes + 48, 1u << 24, "messages: 4 * nodes + 48");
+	BOUNDS(messages, 8u * good_params(1024).nodes + 96, 1u << 24, "messages: 8 * nodes + 96");
 	BOUNDS(ranges, 4u, 1u << 30, "ranges: 4 .. 2^30");
 	BOUNDS(homes, 4u, 1u << 31, "homes: 4 .. 2^31");
 	BOUNDS(hints, 4u, 1u << 30, "hints: a power of two, 4 .. 2^30");
