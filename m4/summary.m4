@@ -38,6 +38,7 @@ AC_MSG_NOTICE([
   libraries
     hwloc               $have_hwloc
     xxhash              $have_xxhash
+    jansson             $have_jansson
   tests
     unit tests          $tidal_unit
     guest compiler      $tidal_guests

@@ -113,9 +113,11 @@ static int judge(const struct pod *pod, const struct program *program)
 static void tell_more(const struct pod *pod)
 {
 	const char *self = pod->options->self;
+	struct tally tally;
 
 	fputs(" What the nodes did for it, unseen:\n", stderr);
-	table_print(pod);
+	pod_tally(pod, &tally);
+	table_print(pod->options, &tally);
 	fprintf(stderr, "\nNext:\n"
 			"  %s --policy vcpu --node-memory 1M pointer-chase\n"
 			"  %s --nodes 8 --node-memory 4M wordcount FILE\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * mini-pod - one virtual machine on several nodes, all in one process, with the fake host
- * backend: no privileges, real guest programs.
+ * mini-pod - one virtual machine on several nodes, all in one process or each in its own, with the
+ * fake host backend: no privileges, real guest programs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "demo.h"
 #include "options.h"
 #include "pod.h"
+#include "processes.h"
 #include "program.h"
 #include "table.h"
 #include "text.h"
@@ -18,6 +19,7 @@ static int run_program(const struct options *options)
 {
 	struct program program;
 	struct pod pod = { 0 };
+	struct tally tally;
 	int status = program_open(&program, options->program, options->input, options->memory);
 
 	if (!status)
@@ -30,11 +32,22 @@ static int run_program(const struct options *options)
 		status = pod_run(&pod);
 	if (pod.exited)
 		status = pod.exit_code;
-	if (pod.exited && !options->quiet)
-		table_print(&pod);
+	if (pod.exited && !options->quiet) {
+		pod_tally(&pod, &tally);
+		table_print(options, &tally);
+	}
 	pod_close(&pod);
 	program_close(&program);
 	return status;
+}
+
+static int run(struct options *options)
+{
+	if (options->pod_file)
+		return processes_join(options);
+	if (options->processes)
+		return processes_run(options);
+	return options->program ? run_program(options) : demo_run(options);
 }
 
 int main(int argc, char **argv)
@@ -47,7 +60,7 @@ int main(int argc, char **argv)
 	if (status == 1)
 		status = 0; /* it was --help or --version */
 	else if (!status)
-		status = options.program ? run_program(&options) : demo_run(&options);
+		status = run(&options);
 	if (fflush(stdout) || ferror(stdout))
 		return complain(MINI_POD_BUG, "can't write to stdout: %s", strerror(errno));
 	return status;

@@ -11,12 +11,13 @@
 #include "text.h"
 
 #define GUEST_MEMORY_MAX ((uint64_t)TIDAL_PAGE_SIZE << TIDAL_GFN_BITS)
+#define SECONDS_MAX 86400
 #define NODE_MEMORY_MAX ((uint64_t)64 << 30)
 
 static const char help[] =
 	"Usage: mini-pod [OPTION]... [PROGRAM [INPUT-FILE]]\n"
 	"\n"
-	"Several nodes in one process that run ONE virtual machine. PROGRAM is a guest that\n"
+	"Several nodes that run ONE virtual machine, in one process or each in its own. PROGRAM is a guest that\n"
 	"came with libtidal, such as sort, or the path of an ELF file for the machine that\n"
 	"<tidal/fake.h> describes. Without PROGRAM: a demonstration that takes a few seconds.\n"
 	"\n"
@@ -34,6 +35,14 @@ static const char help[] =
 	"                       of all nodes, as long as the guest doesn't use it all\n"
 	"  --start spread|master  vCPUs start spread over the nodes, or all on node 0 (spread)\n"
 	"\n"
+	"A process per node, over libfabric, in real time\n"
+	"  --processes          start them all, on this host\n"
+	"  --pod FILE           be one node of the pod that FILE describes; see mini-pod(1)\n"
+	"  --node N             which one. Node 0 is given PROGRAM, and prints\n"
+	"  --provider NAME      of libfabric: net, tcp;ofi_rxm, shm, ... (net)\n"
+	"  --join SECONDS       how long nodes wait for each other to begin with (30)\n"
+	"  --silence SECONDS    a node that is not heard for so long is lost (3)\n"
+	"\n"
 	"The decision\n"
 	"  --policy cost|page|vcpu  at a stall, what moves: the cheaper of the two, always the\n"
 	"                       page, always the vCPU (cost)\n"
@@ -50,8 +59,8 @@ static const char help[] =
 	"\n"
 	"SIZE is a number of bytes with an optional K, M, G or T. Guests that read INPUT-FILE:\n"
 	"sha256, sort, wordcount; others: lock-counter, matmul, pointer-chase, touch.\n"
-	"Exit codes of mini-pod's own: 2 it can't do what was asked, 4 the pod is full,\n"
-	"5 the guest failed, 1 a bug.\n";
+	"Exit codes of mini-pod's own: 2 it can't do what was asked, 3 another node was lost,\n"
+	"4 the pod is full, 5 the guest failed, 1 a bug.\n";
 
 enum {
 	OPT_NODES = 256,
@@ -64,6 +73,13 @@ enum {
 	OPT_REORDER,
 	OPT_SEED,
 	OPT_START,
+	OPT_PROVIDER,
+	OPT_JOIN,
+	OPT_SILENCE,
+	OPT_DESCRIBES, /* those above describe a pod, so that a pod file has them, too */
+	OPT_PROCESSES,
+	OPT_POD,
+	OPT_NODE,
 	OPT_QUIET,
 	OPT_RECORD,
 	OPT_HELP,
@@ -81,6 +97,12 @@ static const struct option longopts[] = {
 	{ "reorder", no_argument, NULL, OPT_REORDER },
 	{ "seed", required_argument, NULL, OPT_SEED },
 	{ "start", required_argument, NULL, OPT_START },
+	{ "provider", required_argument, NULL, OPT_PROVIDER },
+	{ "join", required_argument, NULL, OPT_JOIN },
+	{ "silence", required_argument, NULL, OPT_SILENCE },
+	{ "processes", no_argument, NULL, OPT_PROCESSES },
+	{ "pod", required_argument, NULL, OPT_POD },
+	{ "node", required_argument, NULL, OPT_NODE },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "record", required_argument, NULL, OPT_RECORD },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -97,28 +119,35 @@ void options_init(struct options *options)
 	options->node_memory = (uint64_t)16 << 20;
 	options->policy = tidal_policy_cost();
 	options->seed = 1;
+	options->node = MINI_POD_NO_NODE;
+	strcpy(options->provider, "net");
+	options->join_s = 30;
+	options->silence_s = 3;
+	options->where = "--";
 }
 
-static int take_count(const char *name, const char *text, uint32_t max, uint32_t *count)
+static int take_count(const struct options *options, const char *name, const char *text,
+		      uint32_t max, uint32_t *count)
 {
 	uint64_t number;
 
 	if (parse_number(text, &number) || number < 1 || number > max)
-		return complain(MINI_POD_USAGE, "--%s %s: give a number from 1 to %u", name, text,
-				max);
+		return complain(MINI_POD_USAGE, "%s%s %s: give a number from 1 to %u",
+				options->where, name, text, max);
 	*count = (uint32_t)number;
 	return 0;
 }
 
-static int take_size(const char *name, const char *text, uint64_t max, uint64_t *bytes)
+static int take_size(const struct options *options, const char *name, const char *text,
+		     uint64_t max, uint64_t *bytes)
 {
 	if (parse_bytes(text, bytes))
-		return complain(MINI_POD_USAGE, "--%s %s: give a size such as 512K, 16M or 1T",
-				name, text);
+		return complain(MINI_POD_USAGE, "%s%s %s: give a size such as 512K, 16M or 1T",
+				options->where, name, text);
 	if (*bytes % TIDAL_PAGE_SIZE || *bytes == 0 || *bytes > max)
 		return complain(MINI_POD_USAGE,
-				"--%s %s: give a multiple of 4 KiB that is at most %s", name, text,
-				text_bytes(max).s);
+				"%s%s %s: give a multiple of 4 KiB that is at most %s",
+				options->where, name, text, text_bytes(max).s);
 	return 0;
 }
 
@@ -133,7 +162,8 @@ static int take_policy(struct options *options, const char *text)
 			options->policy = known[i];
 			return 0;
 		}
-	return complain(MINI_POD_USAGE, "--policy %s: there are cost, page and vcpu", text);
+	return complain(MINI_POD_USAGE, "%spolicy %s: there are cost, page and vcpu",
+			options->where, text);
 }
 
 static int take_start(struct options *options, const char *text)
@@ -141,7 +171,8 @@ static int take_start(struct options *options, const char *text)
 	options->start_at_master = !strcmp(text, "master");
 	if (options->start_at_master || !strcmp(text, "spread"))
 		return 0;
-	return complain(MINI_POD_USAGE, "--start %s: there are spread and master", text);
+	return complain(MINI_POD_USAGE, "%sstart %s: there are spread and master", options->where,
+			text);
 }
 
 static int take_loss(struct options *options, const char *text)
@@ -151,32 +182,81 @@ static int take_loss(struct options *options, const char *text)
 	return 0;
 }
 
-static int take(struct options *options, int opt, const char *arg)
+static int take_seed(struct options *options, const char *text)
+{
+	if (parse_number(text, &options->seed))
+		return complain(MINI_POD_USAGE, "%sseed %s: give a number", options->where, text);
+	return 0;
+}
+
+/* Which ones there are is for libfabric to say. */
+static int take_provider(struct options *options, const char *text)
+{
+	if (!*text || strlen(text) >= sizeof(options->provider))
+		return complain(MINI_POD_USAGE, "%sprovider %s: give the name of one",
+				options->where, text);
+	strcpy(options->provider, text);
+	return 0;
+}
+
+static int take_node(struct options *options, const char *text)
+{
+	uint64_t number;
+
+	if (parse_number(text, &number) || number >= MINI_POD_NODES_MAX)
+		return complain(MINI_POD_USAGE, "--node %s: give a number from 0 to %u", text,
+				MINI_POD_NODES_MAX - 1);
+	options->node = (uint32_t)number;
+	return 0;
+}
+
+/* What a pod file may say as well. */
+static int take_described(struct options *options, int opt, const char *arg)
 {
 	switch (opt) {
 	case OPT_NODES:
-		return take_count("nodes", arg, MINI_POD_NODES_MAX, &options->nodes);
+		return take_count(options, "nodes", arg, MINI_POD_NODES_MAX, &options->nodes);
 	case OPT_VCPUS:
-		return take_count("vcpus", arg, MINI_POD_VCPUS_MAX, &options->vcpus);
+		return take_count(options, "vcpus", arg, MINI_POD_VCPUS_MAX, &options->vcpus);
 	case OPT_HTHREADS:
-		return take_count("hthreads", arg, MINI_POD_HTHREADS_MAX, &options->hthreads);
+		return take_count(options, "hthreads", arg, MINI_POD_HTHREADS_MAX,
+				  &options->hthreads);
 	case OPT_MEMORY:
-		return take_size("memory", arg, GUEST_MEMORY_MAX, &options->memory);
+		return take_size(options, "memory", arg, GUEST_MEMORY_MAX, &options->memory);
 	case OPT_NODE_MEMORY:
-		return take_size("node-memory", arg, NODE_MEMORY_MAX, &options->node_memory);
+		return take_size(options, "node-memory", arg, NODE_MEMORY_MAX,
+				 &options->node_memory);
 	case OPT_POLICY:
 		return take_policy(options, arg);
 	case OPT_LOSS:
 		return take_loss(options, arg);
-	case OPT_SEED:
-		if (parse_number(arg, &options->seed))
-			return complain(MINI_POD_USAGE, "--seed %s: give a number", arg);
-		return 0;
-	case OPT_START:
-		return take_start(options, arg);
 	case OPT_REORDER:
 		options->reorder = 1;
 		return 0;
+	case OPT_SEED:
+		return take_seed(options, arg);
+	case OPT_START:
+		return take_start(options, arg);
+	case OPT_PROVIDER:
+		return take_provider(options, arg);
+	case OPT_JOIN:
+		return take_count(options, "join", arg, SECONDS_MAX, &options->join_s);
+	default:
+		return take_count(options, "silence", arg, SECONDS_MAX, &options->silence_s);
+	}
+}
+
+static int take(struct options *options, int opt, const char *arg)
+{
+	switch (opt) {
+	case OPT_PROCESSES:
+		options->processes = 1;
+		return 0;
+	case OPT_POD:
+		options->pod_file = arg;
+		return 0;
+	case OPT_NODE:
+		return take_node(options, arg);
 	case OPT_QUIET:
 		options->quiet = 1;
 		return 0;
@@ -189,7 +269,46 @@ static int take(struct options *options, int opt, const char *arg)
 	case OPT_VERSION:
 		printf("mini-pod (libtidal) %s\n", tidal_version());
 		return 1;
+	default:
+		return take_described(options, opt, arg);
 	}
+}
+
+int options_set(struct options *options, const char *name, const char *text)
+{
+	for (const struct option *o = longopts; o->name; o++)
+		if (!strcmp(o->name, name) && o->val < OPT_DESCRIBES && o->val != OPT_NODES &&
+		    o->val != OPT_LOSS && o->val != OPT_REORDER)
+			return take_described(options, o->val, text);
+	return complain(MINI_POD_USAGE, "%s%s: no such setting; see mini-pod(1)", options->where,
+			name);
+}
+
+void options_finish(struct options *options)
+{
+	if (!options->vcpus)
+		options->vcpus = options->nodes * options->hthreads;
+	if (options->vcpus > MINI_POD_VCPUS_MAX)
+		options->vcpus = MINI_POD_VCPUS_MAX;
+}
+
+/* Options that don't go with each other. */
+static int check_together(const struct options *options)
+{
+	if (options->pod_file && options->processes)
+		return complain(MINI_POD_USAGE, "--pod and --processes: give one of them");
+	if (options->pod_file && options->node == MINI_POD_NO_NODE)
+		return complain(MINI_POD_USAGE, "--pod %s: say with --node which node this is",
+				options->pod_file);
+	if (!options->pod_file && options->node != MINI_POD_NO_NODE)
+		return complain(MINI_POD_USAGE, "--node %u: of which pod? See --pod",
+				options->node);
+	if (options->pod_file && options->described)
+		return complain(MINI_POD_USAGE, "--%s: with --pod the pod file says that",
+				options->described);
+	if (options->processes && (options->loss_ppm || options->reorder))
+		return complain(MINI_POD_USAGE,
+				"--loss, --reorder: with --processes the wire is a real one");
 	return 0;
 }
 
@@ -210,6 +329,15 @@ static int take_program(struct options *options, int argc, char *const *argv)
 	return 0;
 }
 
+static const char *name_of(int opt)
+{
+	const struct option *o = longopts;
+
+	while (o->name && o->val != opt)
+		o++;
+	return o->name;
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
 	int opt, status;
@@ -226,13 +354,13 @@ int options_parse(struct options *options, int argc, char **argv)
 		status = take(options, opt, optarg);
 		if (status)
 			return status;
+		if (opt < OPT_DESCRIBES && !options->described)
+			options->described = name_of(opt);
 	}
 	status = take_program(options, argc - optind, argv + optind);
-	if (status)
-		return status;
-	if (!options->vcpus)
-		options->vcpus = options->nodes * options->hthreads;
-	if (options->vcpus > MINI_POD_VCPUS_MAX)
-		options->vcpus = MINI_POD_VCPUS_MAX;
-	return 0;
+	if (!status)
+		status = check_together(options);
+	if (!status && !options->pod_file) /* which is to be read first */
+		options_finish(options);
+	return status;
 }

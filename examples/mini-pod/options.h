@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* options.h - what the command line asks for. */
+/* options.h - what the command line asks for, and a pod file (podfile.h). */
 #ifndef MINI_POD_OPTIONS_H
 #define MINI_POD_OPTIONS_H
 
@@ -11,6 +11,15 @@
 #define MINI_POD_NODES_MAX 64
 #define MINI_POD_VCPUS_MAX 64
 #define MINI_POD_HTHREADS_MAX 64
+#define MINI_POD_NAME_MAX 64
+#define MINI_POD_NO_NODE UINT32_MAX
+
+/* A node that has a process of its own. */
+struct place {
+	char name[MINI_POD_NAME_MAX]; /* "": none */
+	char host[MINI_POD_NAME_MAX]; /* a numeric address */
+	uint32_t port;		      /* of node 0: where the nodes meet; others: 0, any */
+};
 
 struct options {
 	uint32_t nodes, vcpus, hthreads;
@@ -26,6 +35,18 @@ struct options {
 	const char *program; /* NULL: the demo */
 	const char *input;   /* NULL: none */
 	const char *self;    /* how mini-pod was called */
+
+	/* A process per node. */
+	int processes;		/* all of them are made here */
+	const char *pod_file;	/* or this one is a node of the pod that the file describes */
+	uint32_t node;		/* which */
+	char provider[32];	/* libfabric's name */
+	uint32_t join_s;	/* how long nodes wait for each other to begin with */
+	uint32_t silence_s;	/* a node that is not heard for so long is lost */
+	struct place place[MINI_POD_NODES_MAX];
+
+	/* How what is being read calls its settings; the first setting of the pod that was given. */
+	const char *where, *described;
 };
 
 /* What the options are when nobody says otherwise. */
@@ -36,5 +57,10 @@ void options_init(struct options *options);
  * else an exit code, after a complaint.
  */
 int options_parse(struct options *options, int argc, char **argv);
+
+/* Set what describes a pod, by its name on the command line. 0, or an exit code. */
+int options_set(struct options *options, const char *name, const char *text);
+/* When all is set: what follows from it. */
+void options_finish(struct options *options);
 
 #endif

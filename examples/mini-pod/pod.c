@@ -11,40 +11,6 @@
 #define DELAY_NS 5000
 #define BYTE_PS 800 /* 10 Gbit/s */
 
-/*
- * The initial virtual map: all memory dormant at node 0, the device registers there too,
- * the vCPUs in equal shares.
- */
-static int make_vmap(const struct options *options, struct tidal_vmap *map)
-{
-	uint32_t nodes = options->start_at_master ? 1 : options->nodes;
-	uint32_t done = 0;
-
-	if (tidal_vmap_init(map, sizeof(*map), options->memory / TIDAL_PAGE_SIZE, options->vcpus))
-		return complain(MINI_POD_USAGE, "%s of guest memory: not so much",
-				text_bytes(options->memory).s);
-	map->vcpu_runs = 0;
-	for (uint32_t i = 0; i < nodes; i++) {
-		uint32_t end = options->vcpus * (i + 1) / nodes;
-
-		if (end == done)
-			continue;
-		map->vcpu[map->vcpu_runs++] = (struct tidal_vmap_vcpus){
-			.first = (tidal_vcpuid)done,
-			.count = (uint16_t)(end - done),
-			.node = (tidal_nodeid)i,
-		};
-		done = end;
-	}
-	map->devices = 1;
-	map->device[0] = (struct tidal_vmap_device){
-		.base = TIDAL_FAKE_DEVICES,
-		.bytes = TIDAL_FAKE_DEVICES_BYTES,
-		.node = 0,
-	};
-	return 0;
-}
-
 static int open_net(struct pod *pod)
 {
 	const struct options *options = pod->options;
@@ -63,136 +29,25 @@ static int open_net(struct pod *pod)
 	return status ? complain(MINI_POD_BUG, "the wire: %s", tidal_strerror(status)) : 0;
 }
 
-static int open_host(struct pod_node *node)
+static int add_node(struct pod *pod, const struct tidal_vmap *map,
+		    const struct tidal_fake_boot *boot)
 {
-	const struct options *options = node->pod->options;
-	struct tidal_fake_config config;
-	int status;
-
-	tidal_fake_config_init(&config, sizeof(config));
-	config.frames = (uint32_t)(options->node_memory / TIDAL_PAGE_SIZE);
-	config.vcpu_slots = options->vcpus;
-	config.hthreads = options->hthreads;
-	config.ram_bytes = options->memory;
-	status = tidal_fake_open(&config, &node->host);
-	return status ? complain(MINI_POD_USAGE, "node %u with %s: %s", node->id,
-				 text_bytes(options->node_memory).s, tidal_strerror(status)) :
-			0;
-}
-
-/* A vCPU begins to exist on the host where the virtual map lets it start. */
-static int boot_vcpus(struct pod_node *node, const struct tidal_vmap *map,
-		      const struct program *program)
-{
-	const struct options *options = node->pod->options;
-	struct tidal_fake_boot boot = {
-		.pc = program->image.entry,
-		.a = { 0, options->vcpus, options->memory, program->input_at, program->input.len,
-		       program->free },
-	};
-
-	for (uint32_t run = 0; run < map->vcpu_runs; run++) {
-		const struct tidal_vmap_vcpus *vcpus = &map->vcpu[run];
-
-		if (vcpus->node != node->id)
-			continue;
-		for (uint16_t i = 0; i < vcpus->count; i++) {
-			tidal_vcpuid vcpu = (tidal_vcpuid)(vcpus->first + i);
-			int status = tidal_fake_ops()->vcpu_create(node->host, vcpu);
-
-			boot.a[0] = vcpu;
-			if (!status)
-				status = tidal_fake_vcpu_boot(node->host, vcpu, &boot);
-			if (status)
-				return complain(MINI_POD_BUG, "vCPU %u: %s", vcpu,
-						tidal_strerror(status));
-		}
-	}
-	return 0;
-}
-
-static uint32_t at_least(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
-
-static void make_params(const struct pod_node *node, const struct tidal_vmap *map,
-			const struct tidal_topology *topology, struct tidal_params *params)
-{
-	const struct options *options = node->pod->options;
-	uint32_t frames = (uint32_t)(options->node_memory / TIDAL_PAGE_SIZE);
-
-	tidal_params_init(params, sizeof(*params), frames);
-	params->node = node->id;
-	params->nodes = (uint16_t)options->nodes;
-	params->incarnation = 1;
-	params->flags = TIDAL_PARAM_RETIRE_EVENTS;
-	params->seed = options->seed * MINI_POD_NODES_MAX + node->id;
-	params->vmap = node->id == 0 ? map : NULL;
-	params->topology = topology;
-	params->vcpu_slots = options->vcpus;
-	/*
-	 * In a huge guest every page that is used may lie in a range of its own, each split off
-	 * extents that are halved again and again. What isn't used costs only addresses.
-	 */
-	params->ranges = at_least(params->ranges, 16 * frames * options->nodes);
-	params->homes = at_least(params->homes, 2 * frames * options->nodes);
-	params->policy = options->policy;
-}
-
-static int open_node(struct pod_node *node, const struct tidal_params *params)
-{
-	const struct tidal_node_config config = {
-		.size = sizeof(config),
-		.params = params,
-		.host_ops = tidal_fake_ops(),
-		.host = node->host,
-		.transport_ops = tidal_inproc_ops(),
-		.transport = node->transport,
-		.callbacks = &pod_callbacks,
-		.arg = node,
-	};
-	const char *why = "";
-	int status = tidal_params_check(params, &why);
-
-	if (status)
-		return complain(MINI_POD_USAGE, "node %u with %s of memory: %s: %s", node->id,
-				text_bytes(node->pod->options->node_memory).s,
-				tidal_strerror(status), why);
-	status = tidal_node_open(&config, &node->node);
-	if (!status && node->pod->record && node->id == 0)
-		status = tidal_node_record(node->node);
-	return status ? complain(MINI_POD_BUG, "node %u: %s", node->id, tidal_strerror(status)) :
-			0;
-}
-
-static int add_node(struct pod *pod, const struct tidal_vmap *map, const struct program *program)
-{
-	struct tidal_topo_object objects[2 + 2 * MINI_POD_HTHREADS_MAX];
 	struct pod_node *node = &pod->nodes[pod->opened];
-	struct tidal_topology topology;
-	struct tidal_params params;
 	int status;
 
 	node->pod = pod;
 	node->id = (tidal_nodeid)pod->opened++;
-	status = open_host(node);
-	if (!status)
-		status = boot_vcpus(node, map, program);
+	node->transport_ops = tidal_inproc_ops();
+	status = build_host(node, map, boot);
 	if (status)
 		return status;
 	status = tidal_inproc_endpoint(pod->net, node->id, &node->transport);
-	if (!status)
-		status = tidal_topology_regular(&topology, objects,
-						sizeof(objects) / sizeof(objects[0]), 1,
-						pod->options->hthreads, 1);
 	if (status)
 		return complain(MINI_POD_BUG, "node %u: %s", node->id, tidal_strerror(status));
-	make_params(node, map, &topology, &params);
-	return open_node(node, &params);
+	return build_node(node, map);
 }
 
-static int open_record(struct pod *pod)
+int pod_open_record(struct pod *pod)
 {
 	const char *path = pod->options->record;
 
@@ -206,18 +61,22 @@ static int open_record(struct pod *pod)
 
 int pod_open(struct pod *pod, const struct options *options, const struct program *program)
 {
+	struct tidal_fake_boot boot;
 	struct tidal_vmap map;
 	int status;
 
 	memset(pod, 0, sizeof(*pod));
 	pod->options = options;
-	status = make_vmap(options, &map);
+	pod->budget = QUANTUM_INSNS;
+	pod->pass_time = pod_advance;
+	build_boot(options, program, &boot);
+	status = build_vmap(options, &map);
 	if (!status)
-		status = open_record(pod);
+		status = pod_open_record(pod);
 	if (!status)
 		status = open_net(pod);
 	while (!status && pod->opened < options->nodes)
-		status = add_node(pod, &map, program);
+		status = add_node(pod, &map, &boot);
 	return status;
 }
 
@@ -255,6 +114,19 @@ uint32_t pod_vcpus_on(const struct pod *pod, uint32_t node)
 	return count;
 }
 
+void pod_tally(const struct pod *pod, struct tally *tally)
+{
+	*tally = (struct tally){ .nodes = pod->opened, .ready = pod->ready_time, .ended = pod->now };
+	for (uint32_t i = 0; i < pod->opened; i++) {
+		const struct tidal_node *node = pod->nodes[i].node;
+
+		tidal_core_stats(tidal_node_core(node), &tally->core[i], sizeof(tally->core[i]));
+		tidal_node_stats(node, &tally->driver[i], sizeof(tally->driver[i]));
+		/* The gauge has a vCPU that moves on two nodes; here each is on one. */
+		tally->core[i].vcpus_here = pod_vcpus_on(pod, i);
+	}
+}
+
 void pod_close(struct pod *pod)
 {
 	while (pod->opened) {
@@ -263,7 +135,7 @@ void pod_close(struct pod *pod)
 		if (node->node)
 			tidal_node_close(node->node);
 		if (node->transport)
-			tidal_inproc_ops()->close(node->transport);
+			node->transport_ops->close(node->transport);
 		if (node->host)
 			tidal_fake_ops()->close(node->host);
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pod.h - several nodes in one process, in virtual time: what an embedder of libtidal
- * writes, at its smallest. pod.c makes the nodes, run.c drives them, load.c writes
- * the program into guest memory.
+ * pod.h - the nodes of this process: what an embedder of libtidal writes, at its smallest.
+ * pod.c makes a pod of which all nodes are here, in virtual time; build.c makes one node, run.c
+ * drives those that are here, load.c writes the program into guest memory. With a process per
+ * node (member.c) one is here, in real time.
  */
 #ifndef MINI_POD_POD_H
 #define MINI_POD_POD_H
@@ -14,6 +15,10 @@
 
 #include "options.h"
 #include "program.h"
+#include "table.h"
+
+/* While a vCPU runs, virtual time advances in steps in which it retires so many instructions. */
+#define QUANTUM_INSNS 1000
 
 struct pod;
 
@@ -21,6 +26,7 @@ struct pod_node {
 	struct pod *pod;
 	tidal_nodeid id;
 	struct tidal_host *host;
+	const struct tidal_transport_ops *transport_ops;
 	struct tidal_transport *transport;
 	struct tidal_node *node;
 };
@@ -29,7 +35,12 @@ struct pod {
 	const struct options *options;
 	struct tidal_inproc *net;
 	struct pod_node nodes[MINI_POD_NODES_MAX];
-	uint32_t opened;       /* of nodes */
+	uint32_t opened;       /* of nodes, those of this process */
+	uint32_t budget;       /* instructions of a vCPU per step */
+	/* Let time pass after a step in which something was done or not. 0, or an exit code. */
+	int (*pass_time)(struct pod *pod, int did);
+	/* Another process's node has gone. NULL: all nodes are here. */
+	void (*peer_gone)(struct pod *pod, tidal_nodeid node);
 	tidal_time now;	       /* pod time */
 	tidal_time ready_time; /* when all nodes knew the virtual map */
 	uint32_t ready;	       /* nodes that know it */
@@ -48,12 +59,29 @@ struct pod {
 int pod_open(struct pod *pod, const struct options *options, const struct program *program);
 void pod_close(struct pod *pod);
 
+int pod_open_record(struct pod *pod);				  /* --record */
 int pod_boot(struct pod *pod);					  /* until all nodes are ready */
 int pod_load(struct pod *pod, const struct program *program);	  /* program and input */
 int pod_run(struct pod *pod);					  /* until the guest ends */
 
+int pod_continue(struct pod *pod);				  /* let vCPUs run here */
+
 /* Do one step of every node and let time pass. */
 int pod_step(struct pod *pod);
+/* Virtual time: to the next moment at which something happens. */
+int pod_advance(struct pod *pod, int did);
+
+/* Where a guest begins, from its program; what the virtual map is. 0, or an exit code (build.c). */
+void build_boot(const struct options *options, const struct program *program,
+		struct tidal_fake_boot *boot);
+int build_vmap(const struct options *options, struct tidal_vmap *map);
+/* The host with the vCPUs that begin there; then, with a transport, the node. */
+int build_host(struct pod_node *node, const struct tidal_vmap *map,
+	       const struct tidal_fake_boot *boot);
+int build_node(struct pod_node *node, const struct tidal_vmap *map);
+
+/* What happened on the nodes of this process. */
+void pod_tally(const struct pod *pod, struct tally *tally);
 
 /* vCPUs on a node; each of the guest's is on one. */
 uint32_t pod_vcpus_on(const struct pod *pod, uint32_t node);

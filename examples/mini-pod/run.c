@@ -8,9 +8,7 @@
 #include "progress.h"
 #include "text.h"
 
-/* While a vCPU runs, time advances in steps in which it retires that many instructions. */
-#define QUANTUM_NS 1000
-#define QUANTUM_INSNS 1000
+#define QUANTUM_NS 1000 /* for QUANTUM_INSNS */
 
 static int fail(struct pod *pod, int code)
 {
@@ -86,14 +84,25 @@ static int bad_stall(const struct options *options, const struct tidal_act_repor
 			text_bytes(options->memory).s);
 }
 
+/* What is reported of a death comes before the death itself. */
+static int is_death(uint32_t what)
+{
+	return what == TIDAL_REPORT_PEER_SILENT || what == TIDAL_REPORT_PEER_DOWN ||
+	       what == TIDAL_REPORT_NODE_LOST || what == TIDAL_REPORT_PAGE_LOST || what == TIDAL_REPORT_VCPU_LOST;
+}
+
 static void on_report(void *arg, const struct tidal_act_report *report)
 {
 	struct pod_node *node = arg;
 	struct pod *pod = node->pod;
 
+	if (pod->peer_gone && is_death(report->what)) {
+		pod->peer_gone(pod, report->node);
+		return;
+	}
 	switch (report->what) {
 	case TIDAL_REPORT_READY:
-		if (++pod->ready == pod->options->nodes)
+		if (++pod->ready == pod->opened)
 			pod->ready_time = pod->now;
 		break;
 	case TIDAL_REPORT_POD_FULL:
@@ -162,8 +171,7 @@ static int check_faults(struct pod *pod)
 	return 0;
 }
 
-/* To the next moment at which something happens. */
-static int advance(struct pod *pod, int did)
+int pod_advance(struct pod *pod, int did)
 {
 	tidal_time next = tidal_inproc_next(pod->net);
 
@@ -186,11 +194,11 @@ int pod_step(struct pod *pod)
 	int did = 0;
 
 	for (uint32_t i = 0; i < pod->opened; i++) {
-		int status = tidal_node_step(pod->nodes[i].node, pod->now, QUANTUM_INSNS);
+		int status = tidal_node_step(pod->nodes[i].node, pod->now, pod->budget);
 
 		if (status < 0)
-			return fail(pod, complain(MINI_POD_BUG, "node %u: %s", i,
-						  tidal_strerror(status)));
+			return fail(pod, complain(MINI_POD_BUG, "node %u: %s",
+						  pod->nodes[i].id, tidal_strerror(status)));
 		did |= status;
 	}
 	if (pod->failed || pod->exited)
@@ -200,28 +208,36 @@ int pod_step(struct pod *pod)
 			return pod->failed;
 		progress_show(pod);
 	}
-	return advance(pod, did);
+	return pod->pass_time(pod, did);
 }
 
 int pod_boot(struct pod *pod)
 {
 	int status = 0;
 
-	while (!status && pod->ready < pod->options->nodes)
+	while (!status && pod->ready < pod->opened)
 		status = pod_step(pod);
 	return status;
 }
 
-int pod_run(struct pod *pod)
+int pod_continue(struct pod *pod)
 {
 	const struct tidal_ev_command go = { .command = TIDAL_CMD_CONTINUE };
-	int status = 0;
 
-	for (uint32_t i = 0; i < pod->opened && !status; i++) {
-		status = tidal_node_command(pod->nodes[i].node, &go);
+	for (uint32_t i = 0; i < pod->opened; i++) {
+		int status = tidal_node_command(pod->nodes[i].node, &go);
+
 		if (status)
-			return complain(MINI_POD_BUG, "node %u: %s", i, tidal_strerror(status));
+			return complain(MINI_POD_BUG, "node %u: %s", pod->nodes[i].id,
+					tidal_strerror(status));
 	}
+	return 0;
+}
+
+int pod_run(struct pod *pod)
+{
+	int status = pod_continue(pod);
+
 	while (!status && !pod->exited)
 		status = pod_step(pod);
 	progress_clear();

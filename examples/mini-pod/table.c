@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "pod.h"
 #include "text.h"
 
 #define COLUMNS_MAX 8 /* more nodes than that: least, most and total */
@@ -150,20 +149,22 @@ static void print_rows(const struct tidal_stats *stats, uint32_t nodes)
 	}
 }
 
-static void print_summary(const struct pod *pod, const struct tidal_stats *stats)
+static void print_summary(const struct options *options, const struct tally *tally)
 {
-	const struct options *options = pod->options;
 	uint64_t used = 0, requests = 0, forwards = 0, longest = 0;
+	const char *clock = tally->real ? "" : " (virtual)";
 
-	for (uint32_t i = 0; i < pod->opened; i++) {
-		used += stats[i].conversions - stats[i].redormant;
-		requests += stats[i].requests;
-		forwards += stats[i].forwards;
-		longest = stats[i].forward_max > longest ? stats[i].forward_max : longest;
+	for (uint32_t i = 0; i < tally->nodes; i++) {
+		const struct tidal_stats *stats = &tally->core[i];
+
+		used += stats->conversions - stats->redormant;
+		requests += stats->requests;
+		forwards += stats->forwards;
+		longest = stats->forward_max > longest ? stats->forward_max : longest;
 	}
-	fprintf(stderr, "\nready to boot after   %s (virtual), with %s of guest memory\n",
-		text_time(pod->ready_time).s, text_bytes(options->memory).s);
-	fprintf(stderr, "guest ended after     %s (virtual)\n", text_time(pod->now).s);
+	fprintf(stderr, "\nready to boot after   %s%s, with %s of guest memory\n",
+		text_time(tally->ready).s, clock, text_bytes(options->memory).s);
+	fprintf(stderr, "guest ended after     %s%s\n", text_time(tally->ended).s, clock);
 	fprintf(stderr, "guest memory written  %s, %llu pages; a node has %s, all nodes %s\n",
 		text_bytes(used * TIDAL_PAGE_SIZE).s, (unsigned long long)used,
 		text_bytes(options->node_memory).s,
@@ -173,40 +174,25 @@ static void print_summary(const struct pod *pod, const struct tidal_stats *stats
 			(double)forwards / (double)requests, (unsigned long long)longest);
 }
 
-/* The only line in wall time, and so the only one that differs from run to run. */
-static void print_decisions(const struct pod *pod)
+/* In wall time even where all else is virtual, and so the only line that differs from run to run. */
+static void print_decisions(const struct tally *tally)
 {
 	uint64_t stalls = 0, ns = 0;
 
-	for (uint32_t i = 0; i < pod->opened; i++) {
-		struct tidal_node_stats stats;
-
-		tidal_node_stats(pod->nodes[i].node, &stats, sizeof(stats));
-		stalls += stats.stalls;
-		ns += stats.stalls_ns;
+	for (uint32_t i = 0; i < tally->nodes; i++) {
+		stalls += tally->driver[i].stalls;
+		ns += tally->driver[i].stalls_ns;
 	}
 	if (stalls)
 		fprintf(stderr, "decision time here    %s per stall on average (wall clock)\n",
 			text_time(ns / stalls).s);
 }
 
-/* The gauge vcpus_here has a vCPU that moves on two nodes; in the table each is on one. */
-static void count_vcpus(const struct pod *pod, struct tidal_stats *stats)
+void table_print(const struct options *options, const struct tally *tally)
 {
-	for (uint32_t i = 0; i < pod->opened; i++)
-		stats[i].vcpus_here = pod_vcpus_on(pod, i);
-}
-
-void table_print(const struct pod *pod)
-{
-	struct tidal_stats stats[MINI_POD_NODES_MAX];
-
-	for (uint32_t i = 0; i < pod->opened; i++)
-		tidal_core_stats(tidal_node_core(pod->nodes[i].node), &stats[i], sizeof(stats[i]));
-	count_vcpus(pod, stats);
 	fflush(stdout);
-	print_heads(pod->opened);
-	print_rows(stats, pod->opened);
-	print_summary(pod, stats);
-	print_decisions(pod);
+	print_heads(tally->nodes);
+	print_rows(tally->core, tally->nodes);
+	print_summary(options, tally);
+	print_decisions(tally);
 }

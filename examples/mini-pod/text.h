@@ -10,6 +10,7 @@
 enum mini_pod_exit {
 	MINI_POD_BUG = 1,   /* the library failed, or a result was wrong */
 	MINI_POD_USAGE = 2, /* what it was asked to do is impossible: the message says why */
+	MINI_POD_LOST = 3,  /* another node was lost */
 	MINI_POD_FULL = 4,  /* the guest uses more memory than the pod has */
 	MINI_POD_FAULT = 5, /* the guest did what no program may do, or waits for ever */
 };
