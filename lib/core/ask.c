@@ -410,8 +410,10 @@ CELL(on_refuse)
 
 	if (!answers(o, r->id))
 		return on_refuse_late(e, o);
-	if (r->reason == REFUSE_LOST && !proto_was_lost(e, r))
+	if (r->reason == REFUSE_LOST && !proto_was_lost(e, r)) {
+		proto_news_of_death(e, r);
 		return 0;
+	}
 	answered(e, o, r->hops);
 	proto_refuse_all(e, t);
 	if (r->reason != REFUSE_LOST && r->owner < e->nodes && r->owner != e->self)

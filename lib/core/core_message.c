@@ -28,7 +28,8 @@ static bool is_over(struct engine *e, const struct wire_request *r, int *err)
 	if (p->voids && r->id - p->void_to > SERIAL_WINDOW && serial_later(r->id, p->void_to))
 		p->voids = false; /* long ago; numbers wrap around */
 
-	if (incarnation == 0) /* what is granted must not come to a later life of it */
+	/* what is granted must not come to a later life of it; nor to a dead one that was never met */
+	if (incarnation == 0 && !link_is_down(e->link, r->node))
 		link_peer(e->link, r->node, r->incarnation);
 	*err = incarnation && r->incarnation > incarnation ? TIDAL_EAGAIN : 0;
 	return *err || proto_is_void(e, r);

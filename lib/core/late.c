@@ -8,12 +8,32 @@
  */
 #include "proto.h"
 
+/* Whoever asked for anything asks anew; whoever died again meanwhile is not waited for. */
+void proto_give_up(struct engine *e)
+{
+	struct losses *l = e->losses;
+
+	l->ever = true;
+	if (!e->guest->known)
+		return; /* nobody here waits for anything yet */
+	l->transit = l->vcpu = 1;
+	l->void_to = *e->next_id;
+	l->void_tell = 1;
+	copies_expand(copies_all(e->nodes), e->nodes, e->self, TIDAL_NODE_NONE, &l->void_wait);
+	for (unsigned i = 0; i < e->nodes; i++)
+		if (link_is_down(e->link, (tidal_nodeid)i))
+			nodeset_del(&l->void_wait, i);
+}
+
 void proto_ask_anew(struct engine *e, struct transit *t)
 {
 	proto_unpromise(e, t);
 	proto_refuse_all(e, t);
 	memset(&t->acks, 0, sizeof(t->acks));
-	proto_back_off(e, t);
+	if (t->state == SIT_DROPPING)
+		t->after = SIT_BACKOFF; /* the host has its copy in hand: on_drop_done() goes on */
+	else
+		proto_back_off(e, t);
 }
 
 /* Up to which one are all incarnations of a node over that has died, or lives anew? */
@@ -44,6 +64,23 @@ bool proto_was_lost(const struct engine *e, const struct wire_refuse *r)
 {
 	return r->owner < e->nodes && e->peers[r->owner].dead >= r->epoch &&
 	       serial_later(r->id, e->losses->void_to);
+}
+
+/*
+ * The dead had a life of which this node knew nothing, so it can't tell whether they died before it
+ * asked: it gives up whatever is out. If it thinks that they live, it will hear, and do so then.
+ */
+void proto_news_of_death(struct engine *e, const struct wire_refuse *r)
+{
+	struct peer *p;
+
+	if (r->owner >= e->nodes || r->owner == e->self || !link_is_down(e->link, r->owner))
+		return;
+	p = &e->peers[r->owner];
+	if (r->epoch > UINT32_MAX || p->dead >= r->epoch)
+		return;
+	p->dead = (uint32_t)r->epoch;
+	proto_give_up(e);
 }
 
 /* A copy is nobody's only one. */

@@ -24,23 +24,6 @@ static void report(struct engine *e, tidal_nodeid n)
 					   : "the master is lost: no node can join any more" });
 }
 
-/* Whoever asked for anything asks anew; whoever died again meanwhile is not waited for. */
-static void begin_round(struct engine *e)
-{
-	struct losses *l = e->losses;
-
-	l->ever = true;
-	if (!e->guest->known)
-		return; /* nobody here waits for anything yet */
-	l->transit = l->vcpu = 1;
-	l->void_to = *e->next_id;
-	l->void_tell = 1;
-	copies_expand(copies_all(e->nodes), e->nodes, e->self, TIDAL_NODE_NONE, &l->void_wait);
-	for (unsigned i = 0; i < e->nodes; i++)
-		if (link_is_down(e->link, (tidal_nodeid)i))
-			nodeset_del(&l->void_wait, i);
-}
-
 /* What it said, and what was promised to it, is void. */
 static void forget(struct engine *e, tidal_nodeid n)
 {
@@ -69,7 +52,7 @@ void losses_note(struct engine *e, tidal_nodeid n, uint32_t incarnation)
 	boot_peer_lost(e, n);
 	if (e->guest->known)
 		nodeset_add(&e->losses->nodes, n);
-	begin_round(e);
+	proto_give_up(e);
 }
 
 void losses_back(struct engine *e, tidal_nodeid n, uint32_t incarnation)
@@ -90,7 +73,7 @@ int losses_on_here(struct engine *e, tidal_nodeid from, const struct wire_here *
 		return 0;
 	report(e, from);
 	p->dead = m->incarnation - 1;
-	begin_round(e);
+	proto_give_up(e);
 	return 0;
 }
 
@@ -128,12 +111,19 @@ static void collect(struct engine *e, struct transit *t)
 		proto_invalidate(e, &what, &t->acks);
 }
 
+/* Is a request out? */
+static bool asks(const struct transit *t)
+{
+	return t->state != SIT_DROPPING || t->after == SIT_UPGRADE;
+}
+
 static void look_at_transit(struct engine *e, struct transit *t)
 {
 	switch (t->state) {
 	case SIT_ASK:
 	case SIT_UPGRADE:
-		if (!serial_later(t->id, e->losses->void_to))
+	case SIT_DROPPING:
+		if (asks(t) && !serial_later(t->id, e->losses->void_to))
 			proto_ask_anew(e, t); /* nobody knows who had the request */
 		break;
 	case SIT_COLLECT:

@@ -26,7 +26,6 @@ static void begin(struct engine *e, tidal_vcpuid v, tidal_nodeid to)
 	sched_forget(e->sched, v);
 	vcpu->state = TIDAL_VCPU_SAVING;
 	vcpu->dest = to;
-	vcpu->dest_incarnation = link_incarnation(e->link, to);
 	vcpu->go = false;
 	vcpu->pin_bound = false;
 	a->u.vcpu.token = tag(TOKEN_SAVE, v);
@@ -58,6 +57,7 @@ bool move_go(struct engine *e, tidal_vcpuid v, tidal_gfn gfn, tidal_nodeid to)
 	if (vcpu->state != TIDAL_VCPU_STALLED || vcpu->gfn != gfn ||
 	    vcpu->access == TIDAL_IO || vcpu->dest != TIDAL_NODE_NONE)
 		return false;
+	vcpu->dest_incarnation = link_incarnation(e->link, to);
 	begin(e, v, to);
 	return true;
 }

@@ -103,6 +103,8 @@ void proto_back_off(struct engine *e, struct transit *t);
 void proto_refuse_all(struct engine *e, struct transit *t);
 /* late.c: give up the request that is out: ask again, soon. */
 void proto_ask_anew(struct engine *e, struct transit *t);
+/* late.c: a node has died: give up all, tell so, and look at everything that waits (losses.c). */
+void proto_give_up(struct engine *e);
 /* ask.c: this node owns the page since `epoch`: tell its home. */
 void proto_tell_home(struct engine *e, tidal_gfn gfn, uint64_t epoch);
 
@@ -142,6 +144,8 @@ void proto_refuse(struct engine *e, const struct wire_request *r, uint8_t reason
 void proto_refuse_lost(struct engine *e, tidal_nodeid dead, const struct wire_request *r);
 /* late.c: it was refused for that; can it be asked again? Else it will be, when all is looked at. */
 bool proto_was_lost(const struct engine *e, const struct wire_refuse *r);
+/* late.c: it was refused for that, and of that death nothing was known. */
+void proto_news_of_death(struct engine *e, const struct wire_refuse *r);
 
 /* evict.c: look whether frames are wanted, start evictions, let waiters go on; once per push. */
 void proto_capacity(struct engine *e);
