@@ -54,11 +54,15 @@ AC_SUBST([WARN_CFLAGS])
 
 AC_DEFUN([TIDAL_SANITIZERS],
 [AC_ARG_ENABLE([sanitizers],
-	[AS_HELP_STRING([--enable-sanitizers], [build with address and undefined-behaviour sanitizers])])
-SANITIZE_CFLAGS=
-AS_IF([test "$enable_sanitizers" = yes],
-	[SANITIZE_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
-	AC_MSG_CHECKING([whether $CC links with sanitizers])
+	[AS_HELP_STRING([--enable-sanitizers@<:@=thread@:>@],
+		[build with address and undefined-behaviour sanitizers, or with that for threads])])
+AS_CASE([$enable_sanitizers],
+	[''|no], [SANITIZE_CFLAGS=],
+	[yes], [SANITIZE_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"],
+	[thread], [SANITIZE_CFLAGS="-fsanitize=thread -fno-omit-frame-pointer"],
+	[AC_MSG_ERROR([--enable-sanitizers takes yes, no or thread, not '$enable_sanitizers'])])
+AS_IF([test -n "$SANITIZE_CFLAGS"],
+	[AC_MSG_CHECKING([whether $CC links with sanitizers])
 	tidal_saved=$CFLAGS
 	CFLAGS="$CFLAGS $SANITIZE_CFLAGS"
 	AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])], [AC_MSG_RESULT([yes])],
@@ -66,6 +70,7 @@ AS_IF([test "$enable_sanitizers" = yes],
 		AC_MSG_ERROR([--enable-sanitizers was asked for, but $CC can't link with them.
   On Debian: apt-get install gcc (or libclang-rt-14-dev for clang)])])
 	CFLAGS=$tidal_saved])
+AM_CONDITIONAL([SANITIZERS_THREAD], [test "$enable_sanitizers" = thread])
 AM_CONDITIONAL([SANITIZERS], [test "$enable_sanitizers" = yes])
 AC_SUBST([SANITIZE_CFLAGS])
 ])

@@ -160,9 +160,12 @@ void pod_close(struct pod *pod)
 {
 	const char *why = "";
 
-	for (unsigned i = 0; i < pod->config.nodes; i++)
+	for (unsigned i = 0; i < pod->config.nodes; i++) {
+		tidal_node_lock(pod->node[i].node);
 		if (tidal_core_check(tidal_node_core(pod->node[i].node), &why))
 			fail_msg("node %u: %s", i, why);
+		tidal_node_unlock(pod->node[i].node);
+	}
 	for (unsigned i = 0; i < pod->config.nodes; i++)
 		tidal_node_close(pod->node[i].node);
 	wire_close(pod);
@@ -279,7 +282,7 @@ static size_t read_elf(struct pod *pod, const char *guest)
 
 static void boot_vcpus(struct pod *pod)
 {
-	tidal_gpa free_at = (pod->image.end + TIDAL_PAGE_SIZE - 1) & ~(tidal_gpa)(TIDAL_PAGE_SIZE - 1);
+	tidal_gpa free_at = (pod->image.end / TIDAL_PAGE_SIZE + 1) * TIDAL_PAGE_SIZE;
 	struct tidal_fake_boot boot = {
 		.pc = pod->image.entry,
 		.a = { 0, pod->config.vcpus, POD_MEMORY, free_at, 0, free_at },
