@@ -328,9 +328,9 @@ static void given_up_by_its_next_life(void **state)
 	lose(&c);
 	engine_void(&c.e, 1, 3);
 	assert_int_equal(c.e.peers[1].void_to, 3);
-	engine_granted(&c.e, 1, a);
-	voided(&c, 0, 0);
 	engine_granted(&c.e, 1, b);
+	voided(&c, 0, 0);
+	engine_granted(&c.e, 1, a);
 	voided(&c, 1, 3);
 	one_close(&c.o);
 }
