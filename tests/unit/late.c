@@ -186,6 +186,39 @@ static void told_that_it_was_lost(void **state)
 	}
 }
 
+/*
+ * That node is dead, as is known, and had a life of which nothing was: then all that is out may have died
+ * with it. Broken in proto_news_of_death(): each condition.
+ */
+static void lost_with_a_stranger(void **state)
+{
+	const struct { tidal_nodeid owner; uint64_t epoch; bool down, news; } cases[] = {
+		{ 2, 6, true, true },  { 2, 6, false, false }, { 2, 1, true, false },
+		{ 3, 6, true, false }, { 0, 6, true, false },  { 2, UINT64_C(1) << 32, true, false },
+	};
+	struct corner c;
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		struct wire m = refusal(5, REFUSE_LOST, 30);
+
+		open_corner(&c);
+		ask(&c, 5);
+		c.e.peers[2].dead = 1;
+		c.e.losses->void_to = 30;
+		if (cases[i].down)
+			link_down(c.e.link, 2);
+		m.u.refuse.owner = cases[i].owner;
+		m.u.refuse.epoch = cases[i].epoch;
+		assert_int_equal(happen(&c, HAP_REFUSE, 5, &m), 0);
+		assert_int_equal(situation(&c, 5), SIT_ASK);
+		assert_int_equal(c.e.peers[2].dead, cases[i].news ? 6 : 1);
+		assert_int_equal(c.e.losses->void_tell, cases[i].news);
+		assert_int_equal(c.e.losses->ever, cases[i].news);
+		one_close(&c.o);
+	}
+}
+
 /* ---- searches ---- */
 
 /* All who live must have said no, often enough; it is told once. Broken in next_search(): each line. */
@@ -570,6 +603,7 @@ int main(void)
 		cmocka_unit_test(passed_on_to_the_dead),
 		cmocka_unit_test(refused_when_its_receiver_dies),
 		cmocka_unit_test(told_that_it_was_lost),
+		cmocka_unit_test(lost_with_a_stranger),
 		cmocka_unit_test(searched_in_vain),
 		cmocka_unit_test(searched_without_all_answers),
 		cmocka_unit_test(given_up_with_grants_on_their_way),

@@ -109,7 +109,7 @@ static void nothing_it_said_counts(void **state)
 	one_close(&c.o);
 }
 
-/* Who lives is asked to forget this node's requests, and is waited for. Broken in begin_round(). */
+/* Who lives is asked to forget this node's requests, and is waited for. Broken in proto_give_up(). */
 static void the_living_are_asked(void **state)
 {
 	const struct losses *l;
@@ -397,6 +397,32 @@ static void requests_are_made_anew(void **state)
 	}
 }
 
+/* One that is out while the host unmaps the copy: goes on when that is done; a copy that is just dropped
+ * has none. Broken in asks(), proto_ask_anew(). */
+static void requests_of_copies_being_dropped(void **state)
+{
+	struct corner c;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct transit *t;
+
+		open_corner(&c);
+		put_page(&c, 5, TIDAL_PAGE_SECONDARY, MAPPED_R, true);
+		t = put_transit(&c, 5, SIT_DROPPING);
+		t->after = i ? SIT_UPGRADE : SIT_INVALID;
+		t->promised = i;
+		c.e.frames->promised = i;
+		lose(&c);
+		losses_look(&c.e);
+		assert_int_equal(situation(&c, 5), SIT_DROPPING);
+		assert_int_equal(t->after, i ? SIT_BACKOFF : SIT_INVALID);
+		assert_int_equal(t->timer, TIDAL_NEVER);
+		assert_int_equal(c.e.frames->promised, 0);
+		one_close(&c.o);
+	}
+}
+
 /* Acknowledgements: the living are asked again; nobody left: it goes on. Broken in collect(). */
 static void acknowledgements_of_the_living(void **state)
 {
@@ -635,6 +661,7 @@ int main(void)
 		cmocka_unit_test(room_to_tell_one),
 		cmocka_unit_test(what_is_left),
 		cmocka_unit_test(requests_are_made_anew),
+		cmocka_unit_test(requests_of_copies_being_dropped),
 		cmocka_unit_test(acknowledgements_of_the_living),
 		cmocka_unit_test(offers_to_the_dead),
 		cmocka_unit_test(a_few_at_a_time),

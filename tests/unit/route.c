@@ -22,6 +22,7 @@ static void open_router(struct router *r)
 		o->map.memory[0].node = 3;
 		o->params.nodes = NODES;
 		o->params.hints = 1024; /* nothing is forgotten */
+		o->params.messages = 8u * NODES + 96;
 		one_start(o); /* as the master, who knows the map at once */
 		o->core->params.node = (tidal_nodeid)n;
 		core_engine(o->core, 0, &r->e[n]);
