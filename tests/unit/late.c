@@ -505,6 +505,28 @@ static void saved_for_the_dead(void **state)
 	}
 }
 
+/* The life that asked for it is the one that it goes to. Broken in move_go(): dest_incarnation. */
+static void sent_to_who_asked_for_it(void **state)
+{
+	struct corner c;
+	struct vcpu *v;
+
+	(void)state;
+	open_corner(&c);
+	v = vcpus_at(c.e.vcpus, 0);
+	sched_stopped(c.e.sched, 0, 0);
+	v->state = TIDAL_VCPU_STALLED;
+	v->gfn = 5;
+	sched_wait(c.e.sched, 0, SCHED_WAIT_PAGE, 5);
+	link_peer(c.e.link, 1, 3);
+	assert_false(move_go(&c.e, TIDAL_VCPU_NONE, 5, 1));
+	assert_false(move_go(&c.e, 0, 6, 1));
+	assert_true(move_go(&c.e, 0, 5, 1));
+	assert_int_equal(v->state, TIDAL_VCPU_SAVING);
+	assert_int_equal(v->dest_incarnation, 3);
+	one_close(&c.o);
+}
+
 /* A device of a node that is down: all ones at once. Broken in devices_stall(), would_rather_move(). */
 static void access_to_a_device_of_a_node_that_is_down(void **state)
 {
@@ -529,6 +551,7 @@ static void access_to_a_device_of_a_node_that_is_down(void **state)
 		assert_int_equal(c.o.reports[TIDAL_REPORT_HOST_FAILED], down);
 		assert_int_equal(c.o.sent[MSG_IO_ASK], !down);
 		assert_int_equal(c.o.sent[MSG_MOVE_ASK], 0);
+		assert_int_equal(c.e.stats->decisions, 0);
 		one_close(&c.o);
 	}
 }
@@ -613,6 +636,7 @@ int main(void)
 		cmocka_unit_test(requester_dies_while_it_is_unmapped),
 		cmocka_unit_test(taker_comes_back),
 		cmocka_unit_test(saved_for_the_dead),
+		cmocka_unit_test(sent_to_who_asked_for_it),
 		cmocka_unit_test(access_to_a_device_of_a_node_that_is_down),
 		cmocka_unit_test(answer_for_who_has_died),
 		cmocka_unit_test(told_the_map_again),
