@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "demo.h"
+#include "json.h"
 #include "options.h"
 #include "pod.h"
 #include "processes.h"
@@ -30,11 +31,12 @@ static int run_program(const struct options *options)
 		status = pod_load(&pod, &program);
 	if (!status)
 		status = pod_run(&pod);
-	if (pod.exited)
-		status = pod.exit_code;
-	if (pod.exited && !options->quiet) {
+	if (pod.exited) {
 		pod_tally(&pod, &tally);
-		table_print(options, &tally);
+		if (!options->quiet)
+			table_print(options, &tally);
+		status = json_write(options, &tally, pod.exit_code);
+		status = status ? status : pod.exit_code;
 	}
 	pod_close(&pod);
 	program_close(&program);
@@ -43,6 +45,10 @@ static int run_program(const struct options *options)
 
 static int run(struct options *options)
 {
+	int status = json_check(options);
+
+	if (status)
+		return status;
 	if (options->pod_file)
 		return processes_join(options);
 	if (options->processes)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "json.h"
 #include "member_inside.h"
 #include "podfile.h"
 #include "text.h"
@@ -141,13 +142,17 @@ static int end(struct member *member, int status)
 	if (member->pod.exited && !hub->verdict.given)
 		verdict_give(&hub->verdict, member->pod.exit_code, "%s", "");
 	hub_end(hub);
-	if (!hub->verdict.why[0] && !hub->options->quiet) {
+	if (!hub->verdict.why[0]) {
 		pod_tally(&member->pod, &own);
 		hub->tally.core[0] = own.core[0];
 		hub->tally.driver[0] = own.driver[0];
 		hub->tally.ready = own.ready;
 		hub->tally.ended = own.ended;
-		table_print(hub->options, &hub->tally);
+		if (!hub->options->quiet)
+			table_print(hub->options, &hub->tally);
+		status = json_write(hub->options, &hub->tally, hub->verdict.code);
+		if (status)
+			return status;
 	}
 	return member_conclude(member, &hub->verdict);
 }

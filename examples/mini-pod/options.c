@@ -53,6 +53,7 @@ static const char help[] =
 	"  --seed S             of everything that is random; same seed, same run (1)\n"
 	"\n"
 	"Output\n"
+	"  --json FILE          write the table's numbers, all counters, as JSON\n"
 	"  --record FILE        write the event log of node 0, for tidal-replay\n"
 	"  --quiet              no table\n"
 	"  --help, --version\n"
@@ -82,6 +83,7 @@ enum {
 	OPT_NODE,
 	OPT_QUIET,
 	OPT_RECORD,
+	OPT_JSON,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -104,6 +106,7 @@ static const struct option longopts[] = {
 	{ "pod", required_argument, NULL, OPT_POD },
 	{ "node", required_argument, NULL, OPT_NODE },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
+	{ "json", required_argument, NULL, OPT_JSON },
 	{ "record", required_argument, NULL, OPT_RECORD },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -260,6 +263,9 @@ static int take(struct options *options, int opt, const char *arg)
 	case OPT_QUIET:
 		options->quiet = 1;
 		return 0;
+	case OPT_JSON:
+		options->json = arg;
+		return 0;
 	case OPT_RECORD:
 		options->record = arg;
 		return 0;
@@ -306,6 +312,9 @@ static int check_together(const struct options *options)
 	if (options->pod_file && options->described)
 		return complain(MINI_POD_USAGE, "--%s: with --pod the pod file says that",
 				options->described);
+	if (options->json && !options->program)
+		return complain(MINI_POD_USAGE, "--json %s: give a program; the demo has no table for it",
+				options->json);
 	if (options->processes && (options->loss_ppm || options->reorder))
 		return complain(MINI_POD_USAGE,
 				"--loss, --reorder: with --processes the wire is a real one");

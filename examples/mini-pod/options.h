@@ -31,6 +31,7 @@ struct options {
 	uint64_t seed;
 	int start_at_master; /* all vCPUs start on node 0 */
 	int quiet;
+	const char *json;    /* file for the table as JSON, or NULL */
 	const char *record;  /* file for node 0's event log, or NULL */
 	const char *program; /* NULL: the demo */
 	const char *input;   /* NULL: none */

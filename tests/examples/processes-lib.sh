@@ -47,14 +47,14 @@ ends()
 		fail "$1: says '$(cat "$work/$1.err")', not '$3'"
 }
 
-# eventually COMMAND...: within 10 s.
+# eventually COMMAND...: within 30 s.
 eventually()
 {
 	tries=0
 	until "$@"; do
 		tries=$((tries + 1))
-		[ $tries -lt 200 ] || { fail "never: $*"; return 1; }
-		sleep 0.05
+		[ $tries -lt 300 ] || { fail "never: $*"; return 1; }
+		sleep 0.1
 	done
 }
 

@@ -27,8 +27,8 @@ busy()
 # --- all of them at once ---
 
 make_text 60000 7 y >"$work/text"
-for provider in net shm "tcp;ofi_rxm"; do
-	run --processes --provider "$provider" --nodes 3 --memory 1G wordcount "$work/text" ||
+for provider in net shm; do
+	run --processes --provider "$provider" --nodes 3 --memory 1G --json "$work/json" wordcount "$work/text" ||
 		fail "$provider: exit code $?: $(cat "$work/err")"
 	wc -lwc <"$work/text" | awk '{ print $1, $2, $3 }' >"$work/right"
 	tr -s ' \t' ' ' <"$work/out" | sed 's/^ //' | diff "$work/right" - >/dev/null ||
@@ -36,7 +36,20 @@ for provider in net shm "tcp;ofi_rxm"; do
 	grep -q "node 0 *node 1 *node 2 *total" "$work/err" || fail "$provider: no table"
 	awk '/^  messages / { exit !($2 > 0 && $3 > 0 && $4 > 0 && $5 == $2 + $3 + $4) }' \
 		"$work/err" || fail "$provider: not everybody's counters: $(cat "$work/err")"
+	# The same numbers for programs: messages of each node, as in the table.
+	awk '/^  messages / { print $2, $3, $4 }' "$work/err" >"$work/right"
+	sed -n 's/^ *"messages_out": \([0-9]*\).*/\1/p' "$work/json" | xargs |
+		diff "$work/right" - || fail "$provider: --json and the table differ"
+	grep -q '"clock": "real"' "$work/json" || fail "$provider: --json: no clock"
 done
+
+# Nodes of one process write the same, in virtual time.
+run --nodes 2 --json "$work/json" --quiet wordcount "$work/hello" ||
+	fail "--json in one process: exit code $?"
+grep -q '"clock": "virtual"' "$work/json" || fail "--json in one process: no clock"
+run --processes --json "$work/cannot/write" wordcount "$work/hello"
+[ $? = 2 ] && grep -q "cannot/write: can't write it" "$work/err" ||
+	fail "--json: says '$(cat "$work/err")'"
 
 # A node is killed, another one stops to answer: everybody ends, in time, with code 3.
 began() { eventually started_children "$1" 3 && eventually busy "$1"; }
