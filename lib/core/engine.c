@@ -129,9 +129,13 @@ static void void_answer(struct engine *e, tidal_nodeid n)
 	struct peer *p = &e->peers[n];
 	struct wire m = { .kind = MSG_VOIDED, .u.voided = { .id = p->void_to } };
 
-	if (!p->void_due || p->grants[!p->grant] || (p->void_all && p->grants[p->grant]))
+	if (p->void_due && p->void_all && !p->grants[!p->grant]) {
+		p->grant = !p->grant; /* all until now, and none to come: or it might never be over */
+		p->void_all = false;
+	}
+	if (!p->void_due || p->void_all || p->grants[!p->grant])
 		return;
-	p->void_due = p->void_all = false;
+	p->void_due = false;
 	engine_send(e, n, &m, NULL, 0);
 }
 

@@ -65,21 +65,44 @@ void losses_back(struct engine *e, tidal_nodeid n, uint32_t incarnation)
 
 /* Nothing that this node ever said can have reached an earlier life of which it did not know. But
  * what it asked others may have been passed on there. */
+static void note_unheard(struct engine *e, tidal_nodeid n, uint32_t incarnation)
+{
+	report(e, n);
+	e->peers[n].dead = incarnation - 1;
+	proto_give_up(e);
+}
+
+/* Before it can have a page it is to know what was given up: that may still be on its way there. */
 int losses_on_here(struct engine *e, tidal_nodeid from, const struct wire_here *m)
 {
-	struct peer *p = &e->peers[from];
+	struct wire answer = { .kind = MSG_VOID };
 
-	if (!m->again || p->dead + 1 >= m->incarnation)
+	if (!m->again)
 		return 0;
-	report(e, from);
-	p->dead = m->incarnation - 1;
-	proto_give_up(e);
+	if (e->peers[from].dead + 1 < m->incarnation)
+		note_unheard(e, from, m->incarnation);
+	answer.u.void_to.id = e->losses->void_to;
+	engine_send(e, from, &answer, NULL, 0);
 	return 0;
 }
 
+/* This peer knows that this node lives, or is dead. */
+static void heard(struct engine *e, tidal_nodeid n)
+{
+	struct losses *l = e->losses;
+
+	if (!nodeset_has(&l->here_wait, n))
+		return;
+	nodeset_del(&l->here_wait, n);
+	if (nodeset_empty(&l->here_wait))
+		boot_joined(e);
+}
+
+/* Whoever has heard that this node is here says so with it. */
 int losses_on_void(struct engine *e, tidal_nodeid from, const struct wire_void_to *m)
 {
 	engine_void(e, from, m->id);
+	heard(e, from);
 	return 0;
 }
 
@@ -187,9 +210,8 @@ void losses_heard(struct engine *e, tidal_nodeid n, bool lost)
 		engine_send(e, n, &m, NULL, tag(COOKIE_HERE, 0));
 		return;
 	}
-	nodeset_del(&e->losses->here_wait, n);
-	if (nodeset_empty(&e->losses->here_wait))
-		boot_joined(e);
+	if (lost)
+		heard(e, n);
 }
 
 static void look_at_vcpus(struct engine *e)

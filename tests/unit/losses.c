@@ -244,7 +244,7 @@ static void an_earlier_life_nobody_heard_of(void **state)
 	assert_int_equal(c.o.reports[TIDAL_REPORT_NODE_LOST], 1);
 	assert_int_equal(c.o.last_report.node, 1);
 	assert_int_equal(c.e.peers[1].dead, 4);
-	assert_int_equal(c.o.sent[MSG_VOID], 2);
+	assert_int_equal(c.o.sent[MSG_VOID], 3); /* to both, and the answer */
 	assert_true(nodeset_has(&c.e.losses->void_wait, 1));
 	assert_int_equal(losses_on_here(&c.e, 1, &m.u.here), 0);
 	one_pull(&c.o);
@@ -286,7 +286,9 @@ static void takes_part_when_all_have_heard(void **state)
 	assert_int_equal(c.o.sent[MSG_HERE], 3);
 	assert_int_equal(c.o.last_to[MSG_HERE], 2);
 	assert_true(nodeset_has(&l->here_wait, 2));
-	losses_heard(&c.e, 0, false);
+	losses_heard(&c.e, 0, false); /* it has to answer, too */
+	assert_true(nodeset_has(&l->here_wait, 0));
+	assert_int_equal(losses_on_void(&c.e, 0, &(struct wire_void_to){ .id = 0 }), 0);
 	assert_false(c.e.guest->joined);
 	one_pull(&c.o);
 	assert_int_equal(c.o.reports[TIDAL_REPORT_READY], 0);
