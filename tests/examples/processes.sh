@@ -86,7 +86,7 @@ parent=$(parent_of pod)
 pids=$(children_of "$parent")
 kill -9 "$parent"
 all_gone() { for pid in $pids; do [ ! -e "/proc/$pid" ] || return 1; done; }
-eventually all_gone
+eventually all_gone || kill -9 $pids
 ends pod 137
 for pid in $pids; do
 	for file in /dev/shm/tidal-*-"$pid":*; do
