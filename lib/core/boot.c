@@ -112,6 +112,7 @@ void boot_master(struct engine *e, const struct tidal_vmap *map)
 	e->guest->total = map->memory_runs + map->vcpu_runs + map->devices;
 	for (unsigned n = 1; n < e->nodes; n++)
 		nodeset_add(&e->guest->tell, n);
+	e->guest->to_tell = e->nodes > 1;
 	start(e, false);
 }
 
@@ -182,6 +183,7 @@ void boot_tell(struct engine *e)
 			nodeset_del(&g->tell, g->telling);
 		}
 	}
+	g->to_tell = !nodeset_empty(&g->tell);
 }
 
 void boot_peer_lost(struct engine *e, tidal_nodeid n)
@@ -192,6 +194,7 @@ void boot_peer_lost(struct engine *e, tidal_nodeid n)
 		if (g->telling_piece > 0 && g->telling == n)
 			g->telling_piece = 0;
 		nodeset_add(&g->tell, n);
+		g->to_tell = true;
 	} else if (n == 0 && !g->known) {
 		memset(g, 0, sizeof(*g)); /* of a map that nobody will complete */
 	}

@@ -197,7 +197,7 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	press(&e);
 	if (!e.guest->known)
 		return 0;
-	if (!nodeset_empty(&core->guest.tell))
+	if (core->guest.to_tell)
 		boot_tell(&e);
 	core_settled(&e);
 	if (link_room(e.link, LINK_FORWARD, most_messages(&e))) {

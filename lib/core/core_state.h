@@ -24,10 +24,10 @@ struct tidal_core {
 	struct guest guest;
 	struct vmm vmm;
 	struct capacity capacity;
-	struct losses losses;
 	struct devices devices;
 	struct decider decider;
 	struct actq actq;
+	struct losses losses;
 };
 
 /* The components side by side, at time *now*. */

@@ -30,12 +30,13 @@ struct guest {
 	uint32_t vcpus;
 	uint32_t got, total;	       /* pieces; others than the master */
 	uint64_t have[3];	       /* which pieces */
-	struct tidal_nodeset tell;     /* master: who is still to be told of it, */
+	bool to_tell; /* master: somebody is still to be told of it */
+	struct tidal_vmap map;
+	struct tidal_nodeset tell;     /* who, */
 	struct tidal_nodeset told;     /* and who was, in this life or an earlier one */
 	tidal_nodeid telling;	       /* whom, and which piece is next */
 	uint16_t telling_piece;
 	bool telling_again;	       /* it lived before */
-	struct tidal_vmap map;
 };
 
 /* Stalls of VMM threads, and pins. */
