@@ -224,6 +224,10 @@ static void run_to_rest(struct run *r)
 		else if (deaths_anybody_waits(r) ||
 			 (r->w->now > since + EVICTING_NS && watch_evicts(r)))
 			return;
+	if (!watch_rest(r, false) && watch_short_of_ranges(r)) {
+		r->out->full = true;
+		return;
+	}
 	if (watch_rest(r, true) && !world_violation(r->w)) {
 		watch_end(r);
 		deaths_end(r);

@@ -114,6 +114,8 @@ void watch_close(struct run *r);
 void watch_action(struct run *r, unsigned node, const struct tidal_action *a);
 void watch_push(struct run *r, unsigned node, const struct tidal_event *ev);
 void watch_sweep(struct run *r);
+/* A table of ranges is too small, which was reported: somebody may wait for ever. */
+bool watch_short_of_ranges(const struct run *r);
 /* Is nothing under way any more anywhere? must: else that is a violation. */
 bool watch_rest(struct run *r, bool must);
 /* Do nodes that are short of frames offer each other pages, and nothing else is under way? */

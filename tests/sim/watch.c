@@ -290,6 +290,11 @@ static void check_progress(struct run *r)
 	}
 }
 
+bool watch_short_of_ranges(const struct run *r)
+{
+	return r->s.ranges && world_reports(r->w, TIDAL_REPORT_SPACE);
+}
+
 /* VMM threads and pins get what they asked for, too. */
 static void check_vmm(struct run *r)
 {
@@ -298,7 +303,7 @@ static void check_vmm(struct run *r)
 		tidal_time since = p->since > r->disturbed ? p->since : r->disturbed;
 
 		if (p->state == VMM_ASKED && r->w->now - since > patience(r) && !r->out->full &&
-		    !deaths_told(r, p->node, p->gfn))
+		    !deaths_told(r, p->node, p->gfn) && !watch_short_of_ranges(r))
 			world_violate(r->w, "node %u waits for page %llu for %llu ms", p->node,
 				      (ull)p->gfn, (ull)(r->w->now - since) / 1000000);
 		if (p->state == VMM_PINNED &&
@@ -428,7 +433,7 @@ bool watch_full(const struct run *r)
 
 	/* a table of ranges that is too small can end it, too, and is reported likewise */
 	if ((!setting_overfull(&r->s) || world_reports(r->w, TIDAL_REPORT_POD_FULL) == 0) &&
-	    (!r->s.ranges || world_reports(r->w, TIDAL_REPORT_SPACE) == 0))
+	    !watch_short_of_ranges(r))
 		return false;
 	for (unsigned v = 0; v < r->s.vcpus; v++)
 		if (r->w->now - r->watch.since[v] > longest)
