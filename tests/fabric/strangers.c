@@ -62,7 +62,7 @@ static void test_settings_of_other_versions(void **state)
 {
 	struct {
 		struct tidal_fabric_config config;
-		uint32_t more;
+		uint64_t more; /* as wide as that: no padding behind it, which nobody sets */
 	} newer = { .config = config_for("net", 0) };
 	struct tidal_fabric_config older = newer.config;
 
