@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """mutate.py - mutants of the core, each built alone and run against the tests. `make mutation`.
 
-A mutant that does not compile, or compiles to the very same code, is not counted. One that lets
+A mutant that does not compile, falls off the end of a function that returns something (which C
+leaves undefined), or compiles to the very same code, is not counted. One that lets
 every test pass survives; tests/mutation/equivalent names those that can't be told from the
 original. Exit status: 0 unless something could not be run (99).
 """
 import argparse
+import collections
 import concurrent.futures
 import os
 import random
@@ -23,7 +25,8 @@ import mutants
 CPU_SECONDS = 10  # for any one test; a tenth of that and SLOWER times what it takes without a mutant
 SLOWER = 8
 NO_VERDICT = (77, 99)  # skipped, could not be run
-SLACK = 12  # the machine may be so much slower than its processor time says
+STUCK_SECONDS = 600  # of the clock: a test that has used no more than its share by then sleeps
+LINK_SECONDS = 0.1  # what it takes to link a test, about
 ADDRESS_SPACE = 4_000_000  # KiB
 
 
@@ -60,14 +63,18 @@ class Plan:
 
 
 def run(command, seconds, folder, plan):
-    """The exit status ("timeout" as well) and the processor time of a test in a folder."""
+    """The exit status ("timeout" as well) and the processor time of a test in a folder.
+
+    Only processor time counts, so a busy machine kills no mutant. The test stays in our process
+    group: whoever stops that stops the test as well.
+    """
     limits = "ulimit -c 0; ulimit -t %d; " % max(1, round(seconds + 0.5))
     if not plan.sanitized:
         limits += "ulimit -v %d; " % ADDRESS_SPACE
     child = subprocess.Popen(["sh", "-c", limits + 'exec "$@"', "sh"] + command, cwd=folder,
                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL, start_new_session=True)
-    timer = threading.Timer(SLACK * seconds, os.killpg, (child.pid, signal.SIGKILL))
+                             stderr=subprocess.DEVNULL)
+    timer = threading.Timer(STUCK_SECONDS, os.kill, (child.pid, signal.SIGKILL))
     timer.start()
     _, status, usage = os.wait4(child.pid, 0)
     timer.cancel()
@@ -139,19 +146,20 @@ def read_mutants(path):
     return found
 
 
-def concerning(tests, source):
-    """The tests that the file is part of: those named after it first, then the quick ones."""
+def concerning(tests, source, kills):
+    """The tests that the file is part of, first what most likely kills for the least time: those
+    named after it, and those that have killed mutants of it."""
     stem = os.path.basename(source)[:-2]
     tests = [test for test in tests if stem in test.members]
-    stem = stem.replace("_", "-")
-    parts = {stem, stem.split("-")[0]}
+    parts = {stem.replace("_", "-"), stem.split("_")[0]}
 
-    def place(test):
-        return (os.path.basename(test.name).replace("_", "-") not in parts, test.seconds)
-    return sorted(tests, key=place)
+    def worth(test):
+        named = os.path.basename(test.name).replace("_", "-") in parts
+        return (0.5 + 4 * named + kills[stem, test.name]) / (LINK_SECONDS + test.seconds)
+    return sorted(tests, key=worth, reverse=True)
 
 
-def verdict(plan, tests, mutant, originals):
+def verdict(plan, tests, mutant, originals, kills):
     """"build", "same", "survived", or the test that killed it."""
     with tempfile.TemporaryDirectory() as folder:
         made = compiled(plan, mutant.source, mutant.text, folder)
@@ -159,26 +167,27 @@ def verdict(plan, tests, mutant, originals):
             return "build"
         if content(made) == originals[mutant.source]:
             return "same"
-        for test in concerning(tests, mutant.source):
+        for test in concerning(tests, mutant.source, kills):
             program = os.path.join(folder, os.path.basename(test.name))  # some look at their name
             subprocess.run(plan.link + ["-o", program] + test.objects + [made] + test.libraries,
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             code, _ = run([program] + test.arguments, test.limit(), folder, plan)
             os.unlink(program)
             if code not in (0, *NO_VERDICT):
+                kills[os.path.basename(mutant.source)[:-2], test.name] += 1
                 return "%s (%s)" % (test.name, code)
     return "survived"
 
 
 def control(plan, tests, sources):
     """Each test as mutants meet it, but without a change: nothing may be killed."""
-    unseen = set(tests)
+    unseen, none = set(tests), collections.Counter()
     for source in sorted(sources):
-        chosen = [test for test in concerning(tests, source) if test in unseen]
+        chosen = [test for test in concerning(tests, source, none) if test in unseen]
         unseen -= set(chosen)
         with open(source) as f:
             mutant = Mutant(source, f.read(), ("control", 0, 0, ""))
-        result = verdict(plan, chosen, mutant, {source: None}) if chosen else "survived"
+        result = verdict(plan, chosen, mutant, {source: None}, none) if chosen else "survived"
         if result != "survived":
             sys.exit("%s without a change: %s" % (mutant.name(), result))
     if unseen:
@@ -208,7 +217,7 @@ def measure(plan):
 
 def judged(plan, tests, order, wanted, jobs, until):
     """Mutants in the order of the sample, until so many of them count or the time is over."""
-    originals = {}
+    originals, kills = {}, collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         for source in sorted({m.source for m in order}):
             with open(source) as f:
@@ -218,7 +227,7 @@ def judged(plan, tests, order, wanted, jobs, until):
         while counted < wanted and at < len(order) and time.time() < until:
             batch = order[at:at + max(1, min(4 * jobs, wanted - counted))]
             at += len(batch)
-            results = pool.map(lambda m: verdict(plan, tests, m, originals), batch)
+            results = pool.map(lambda m: verdict(plan, tests, m, originals, kills), batch)
             for mutant, mutant.result in zip(batch, results):
                 counted += mutant.result not in ("build", "same")
                 yield mutant
