@@ -11,6 +11,7 @@
 #define TIDAL_ACTION_H
 
 #include <tidal/base.h>
+#include <tidal/trace.h>
 
 TIDAL_BEGIN_DECLS
 
@@ -30,6 +31,7 @@ enum tidal_action_kind {
 	TIDAL_ACT_COMPLETE = 13, /* a VMM thread's stall, or a pin, is over: touch the page now */
 	TIDAL_ACT_IO = 14,	/* token. Carry out a device access here */
 	TIDAL_ACT_REPORT = 15,	/* something the embedder must know */
+	TIDAL_ACT_TRACE = 16,	/* TIDAL_PARAM_TRACE: something happened; there is nothing to be done */
 };
 
 /* How a vCPU goes on after its stall. SKIP and IO finish the instruction as the vCPU is run: even
@@ -140,6 +142,7 @@ struct tidal_action {
 		struct { uint32_t requester; tidal_gfn gfn; int32_t status; } complete;
 		struct tidal_act_io io;
 		struct tidal_act_report report;
+		struct tidal_trace trace;
 	} u;
 };
 

@@ -44,6 +44,13 @@ struct tidal_node_callbacks {
 	 * host's pin() returned.
 	 */
 	void (*pinned)(void *arg, uint32_t requester, tidal_gfn gfn, int status);
+	/*
+	 * With TIDAL_PARAM_TRACE in the parameters: what happens, in this order, as it happens; the
+	 * embedder's own clock says when. It should return soon. For a vCPU these come in turns: RUN,
+	 * then STALL or STOPPED; a STALL of memory is followed by SERVED or VCPU_OUT, unless it is
+	 * asked again (RUN); one of a device by RUN or VCPU_OUT.
+	 */
+	void (*trace)(void *arg, const struct tidal_trace *record);
 };
 
 struct tidal_node_config {

@@ -20,6 +20,8 @@ enum tidal_param_flags {
 	/* The host reports retired instructions (TIDAL_EV_RETIRED): a hold ends with the
 	 * first one. Without it a hold lasts hold_ns. */
 	TIDAL_PARAM_RETIRE_EVENTS = 1u << 1,
+	/* TIDAL_ACT_TRACE tells what moves (trace.h). It changes nothing else. */
+	TIDAL_PARAM_TRACE = 1u << 2,
 };
 
 /*

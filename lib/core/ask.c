@@ -221,6 +221,8 @@ CELL(on_copy)
 	t->stale_known = false;
 	t->tries = t->searches = 0;
 	e->stats->copies_in++;
+	engine_trace(e, .what = TIDAL_TRACE_COPY_IN, .vcpu = TIDAL_VCPU_NONE, .gfn = t->gfn,
+		     .epoch = c->epoch, .id = c->id, .node = o->from);
 	page->state = TIDAL_PAGE_SECONDARY;
 	page->epoch = c->epoch;
 	page->owner = o->from;
@@ -284,6 +286,7 @@ CELL(on_own)
 	t->tries = t->searches = 0;
 	t->stale_known = false;
 	e->stats->pages_in++;
+	engine_trace_page(e, TIDAL_TRACE_PAGE_IN, t->gfn, g->epoch, o->from);
 	take_contents(e, o, g->flags);
 	o->page.epoch = g->epoch;
 	o->page.owner = e->self;
@@ -351,6 +354,9 @@ CELL(on_extent)
 	o->t->tries = o->t->searches = 0;
 	o->t->stale_known = false;
 	e->stats->extents_in++;
+	engine_trace(e, .what = TIDAL_TRACE_EXTENT_IN, .vcpu = TIDAL_VCPU_NONE,
+		     .gfn = x.first << TIDAL_RANGE_SHIFT, .epoch = x.epoch, .node = o->from,
+		     .pages = (uint64_t)TIDAL_RANGE_PAGES << x.order);
 	tell_homes(e, &x);
 	proto_pursue(e, o->t);
 	return 0;

@@ -8,6 +8,9 @@
 
 #define ALIGN 64
 
+/* What two pushes may cause: their messages, and every vCPU may be woken. */
+#define TRACES(p) (4u * (p)->nodes + 64 + (p)->vcpus)
+
 void core_engine(struct tidal_core *core, tidal_time now, struct engine *e)
 {
 	*e = (struct engine){
@@ -33,6 +36,7 @@ void core_engine(struct tidal_core *core, tidal_time now, struct engine *e)
 		.decider = &core->decider,
 		.peers = REL(core, peers),
 		.losses = &core->losses,
+		.traces = &core->traces,
 		.next_id = &core->next_id,
 		.random = &core->random,
 	};
@@ -66,6 +70,8 @@ static void lay_out(struct arena *a, const struct tidal_params *p, struct tidal_
 	frames_init(&c->frames, a, &frames);
 	transits_init(&c->transits, a, p->transits);
 	vcpus_init(&c->vcpus, a, p->vcpus, p->vcpu_slots);
+	if (p->flags & TIDAL_PARAM_TRACE)
+		traces_init(&c->traces, a, TRACES(p));
 	if (!a->base)
 		return;
 	c->link = rel_to(c, l);
@@ -313,11 +319,23 @@ static bool pull_settled(struct tidal_core *core, struct tidal_action *action)
 	return actq_take(&core->actq, action);
 }
 
+/* Last: until then all that happened has been added. */
+static bool pull_trace(struct tidal_core *core, struct tidal_action *action)
+{
+	struct tidal_trace record;
+
+	if (!traces_any(&core->traces) || !traces_take(&core->traces, &record))
+		return false;
+	*action = (struct tidal_action){ .kind = TIDAL_ACT_TRACE, .u.trace = record };
+	return true;
+}
+
 int tidal_core_pull(struct tidal_core *core, struct tidal_action *action)
 {
 	return actq_take(&core->actq, action) || pull_settled(core, action) ||
 	       pull_post(&core->frames, action) || pull_send(core, action) ||
-	       pull_stop(core, action) || pull_run(core, action) || pull_zero(core, action);
+	       pull_stop(core, action) || pull_run(core, action) ||
+	       pull_zero(core, action) || pull_trace(core, action);
 }
 
 /* What is put off while there is no room for messages goes on when the link has made some. */

@@ -28,6 +28,7 @@ struct tidal_core {
 	struct decider decider;
 	struct actq actq;
 	struct losses losses;
+	struct traces traces;
 };
 
 /* The components side by side, at time *now*. */

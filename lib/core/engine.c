@@ -23,6 +23,13 @@ void engine_report(struct engine *e, const struct tidal_act_report *r)
 	actq_add(e->actq, TIDAL_ACT_REPORT)->u.report = *r;
 }
 
+void engine_record(struct engine *e, struct tidal_trace *record)
+{
+	if (record->pages == 0)
+		record->pages = 1;
+	traces_add(e->traces, record);
+}
+
 void engine_page(const struct engine *e, tidal_gfn gfn, struct page *page)
 {
 	uint64_t epoch;

@@ -18,6 +18,7 @@
 #include "policy.h"
 #include "ranges.h"
 #include "sched.h"
+#include "traces.h"
 #include "transits.h"
 #include "vcpus.h"
 #include "wire.h"
@@ -145,6 +146,7 @@ struct engine {
 	struct decider *decider;
 	struct peer *peers;
 	struct losses *losses;
+	struct traces *traces;
 	uint32_t *next_id;
 	uint64_t *random;
 };
@@ -177,6 +179,27 @@ void engine_send(struct engine *e, tidal_nodeid to, const struct wire *m,
 /* Send to every member of the set. */
 void engine_multicast(struct engine *e, const struct tidal_nodeset *to, const struct wire *m);
 void engine_report(struct engine *e, const struct tidal_act_report *r);
+
+/* If somebody watches: what happened. Counters and records go together: stats.h, trace.h. */
+#define engine_trace(e, ...)                                                                  \
+	do {                                                                                  \
+		if ((e)->traces->room)                                                        \
+			engine_record(e, &(struct tidal_trace){ __VA_ARGS__ });               \
+	} while (0)
+void engine_record(struct engine *e, struct tidal_trace *record);
+/* The same of a vCPU, or of a page. */
+static inline void engine_trace_vcpu(struct engine *e, uint32_t what, tidal_vcpuid v, uint64_t epoch,
+				     tidal_nodeid node)
+{
+	engine_trace(e, .what = what, .vcpu = v, .gfn = TIDAL_GFN_NONE, .epoch = epoch,
+		     .node = node);
+}
+static inline void engine_trace_page(struct engine *e, uint32_t what, tidal_gfn gfn,
+				     uint64_t epoch, tidal_nodeid node)
+{
+	engine_trace(e, .what = what, .vcpu = TIDAL_VCPU_NONE, .gfn = gfn, .epoch = epoch,
+		     .node = node);
+}
 
 /* What this node knows of a page of its own: entry, dormant without entry, or INVALID. */
 void engine_page(const struct engine *e, tidal_gfn gfn, struct page *page);

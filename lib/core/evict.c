@@ -246,6 +246,7 @@ static void push(struct engine *e, struct transit *t, struct page *page, bool ze
 	e->stats->redormant += zero;
 	e->stats->evictions++;
 	e->stats->pages_out++;
+	engine_trace_page(e, TIDAL_TRACE_PAGE_OUT, t->gfn, epoch, t->peer);
 	e->capacity->leaving--;
 	engine_send(e, t->peer, &m, data ? &payload : NULL, tag_grant(t->gfn, engine_grant(e, t->peer)));
 	proto_settle(e, t);
@@ -344,6 +345,7 @@ CELL(on_give)
 		return TIDAL_EPROTO;
 	proto_unpromise(e, t);
 	e->stats->pages_in++;
+	engine_trace_page(e, TIDAL_TRACE_PAGE_IN, t->gfn, g->epoch, o->from);
 	if (!has_copy && !zero) {
 		page->frame = o->payload;
 		o->payload = TIDAL_FRAME_NONE;

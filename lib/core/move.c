@@ -289,6 +289,7 @@ int move_on_saved(struct engine *e, tidal_vcpuid v, const struct tidal_ev_host_d
 	vcpu->buf = done->buf;
 	vcpu->buf_len = done->payload_len;
 	e->stats->vcpus_out++;
+	engine_trace_vcpu(e, TIDAL_TRACE_VCPU_OUT, v, vcpu->epoch, to);
 	engine_send(e, to, &m, &payload, tag(COOKIE_VCPU, v));
 	proto_release(e, v);
 	return 0;
@@ -358,6 +359,7 @@ int move_on_vcpu(struct engine *e, tidal_nodeid from, const struct wire_vcpu *m,
 	vcpu->dest = TIDAL_NODE_NONE;
 	vcpu->go = vcpu->stop_asked = false;
 	e->stats->vcpus_in++;
+	engine_trace_vcpu(e, TIDAL_TRACE_VCPU_IN, m->vcpu, m->epoch, from);
 	a = actq_add(e->actq, TIDAL_ACT_LOAD);
 	a->u.vcpu.token = tag(TOKEN_LOAD, m->vcpu);
 	a->u.vcpu.vcpu = m->vcpu;

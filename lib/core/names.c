@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Names of events and actions, for traces and messages. */
+/* Names of events, actions and what is traced, for traces and messages. */
 #include <tidal/action.h>
 #include <tidal/event.h>
 
@@ -34,6 +34,23 @@ static const char *const actions[] = {
 	[TIDAL_ACT_COMPLETE] = "complete",
 	[TIDAL_ACT_IO] = "io",
 	[TIDAL_ACT_REPORT] = "report",
+	[TIDAL_ACT_TRACE] = "trace",
+};
+
+static const char *const traces[] = {
+	[TIDAL_TRACE_SERVED] = "served",
+	[TIDAL_TRACE_VCPU_OUT] = "vcpu-out",
+	[TIDAL_TRACE_VCPU_IN] = "vcpu-in",
+	[TIDAL_TRACE_PAGE_OUT] = "page-out",
+	[TIDAL_TRACE_PAGE_IN] = "page-in",
+	[TIDAL_TRACE_COPY_OUT] = "copy-out",
+	[TIDAL_TRACE_COPY_IN] = "copy-in",
+	[TIDAL_TRACE_EXTENT_OUT] = "extent-out",
+	[TIDAL_TRACE_EXTENT_IN] = "extent-in",
+	[TIDAL_TRACE_DROPPED] = "dropped",
+	[TIDAL_TRACE_RUN] = "run",
+	[TIDAL_TRACE_STALL] = "stall",
+	[TIDAL_TRACE_STOPPED] = "stopped",
 };
 
 const char *tidal_event_name(uint32_t kind)
@@ -44,4 +61,9 @@ const char *tidal_event_name(uint32_t kind)
 const char *tidal_action_name(uint32_t kind)
 {
 	return kind < LENGTH(actions) && actions[kind] ? actions[kind] : "?";
+}
+
+const char *tidal_trace_name(uint32_t what)
+{
+	return what < LENGTH(traces) && traces[what] ? traces[what] : "?";
 }

@@ -183,7 +183,8 @@ static int check(const struct tidal_params *user, const char **why)
 	if (err)
 		return err;
 	*why = "flags: unknown bits";
-	if (p.flags & ~(uint32_t)(TIDAL_PARAM_IDEAL_LINK | TIDAL_PARAM_RETIRE_EVENTS))
+	if (p.flags & ~(uint32_t)(TIDAL_PARAM_IDEAL_LINK | TIDAL_PARAM_RETIRE_EVENTS |
+				  TIDAL_PARAM_TRACE))
 		return TIDAL_EINVAL;
 	bounds = out_of_bounds(&p);
 	*why = bounds;

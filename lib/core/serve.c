@@ -155,6 +155,8 @@ static void send_copy(struct engine *e, struct page *page, const struct wire_req
 			 copies_add(pages_copies(e->pages, page), r->node, e->nodes));
 	engine_store(e, page);
 	e->stats->copies_out++;
+	engine_trace(e, .what = TIDAL_TRACE_COPY_OUT, .vcpu = TIDAL_VCPU_NONE, .gfn = r->gfn,
+		     .epoch = page->epoch, .id = r->id, .node = r->node);
 	engine_send(e, r->node, &m, zero ? NULL : &payload, 0);
 }
 
@@ -189,6 +191,7 @@ static void depart(struct engine *e, struct page *page, const struct wire_reques
 	if (!data)
 		engine_free(e, page->frame, zero);
 	e->stats->pages_out++;
+	engine_trace_page(e, TIDAL_TRACE_PAGE_OUT, r->gfn, epoch, r->node);
 	engine_send(e, r->node, &m, data ? &payload : NULL, tag_grant(r->gfn, grant));
 }
 
@@ -270,6 +273,9 @@ static bool grant_extent(struct engine *e, const struct wire_request *r)
 	m.u.extent.order = (uint8_t)x.order;
 	m.u.extent.epoch = to.epoch;
 	e->stats->extents_out++;
+	engine_trace(e, .what = TIDAL_TRACE_EXTENT_OUT, .vcpu = TIDAL_VCPU_NONE,
+		     .gfn = x.first << TIDAL_RANGE_SHIFT, .epoch = to.epoch, .node = r->node,
+		     .pages = (uint64_t)TIDAL_RANGE_PAGES << x.order);
 	engine_send(e, r->node, &m, NULL, tag_grant(r->gfn, engine_grant(e, r->node)));
 	return true;
 }

@@ -302,8 +302,11 @@ void proto_wake(struct engine *e, struct transit *t, tidal_gfn gfn)
 			vcpu->resume = TIDAL_RESUME_SKIP;
 			e->stats->skips++;
 		}
-		if (t->server != TIDAL_NODE_NONE)
+		if (t->server != TIDAL_NODE_NONE) {
 			served(e, vcpu, t->server);
+			engine_trace(e, .what = TIDAL_TRACE_SERVED, .vcpu = v, .gfn = gfn,
+				     .node = t->server);
+		}
 		if (!move_due(e, v))
 			sched_ready(e->sched, e->now, v, vcpu->priority);
 	}

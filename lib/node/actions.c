@@ -162,6 +162,8 @@ static void act_run(struct tidal_node *n, const struct tidal_action *a)
 	ASK_HOST(n, ret, n->host_ops->vcpu_run(n->host, &a->u.vcpu));
 	if (ret == 0) {
 		n->running++;
+		if (n->tracing)
+			node_trace_run(n, &a->u.vcpu);
 		runners_call(n->threads, a->u.vcpu.hthread);
 		return;
 	}
@@ -265,6 +267,12 @@ static void act_report(struct tidal_node *n, const struct tidal_action *a)
 		n->callbacks.report(n->arg, &a->u.report);
 }
 
+static void act_trace(struct tidal_node *n, const struct tidal_action *a)
+{
+	if (n->tracing)
+		n->callbacks.trace(n->arg, &a->u.trace);
+}
+
 static void (*const handlers[])(struct tidal_node *, const struct tidal_action *) = {
 	[TIDAL_ACT_SEND] = act_send,
 	[TIDAL_ACT_MAP] = act_map,
@@ -281,6 +289,7 @@ static void (*const handlers[])(struct tidal_node *, const struct tidal_action *
 	[TIDAL_ACT_COMPLETE] = act_complete,
 	[TIDAL_ACT_IO] = act_io,
 	[TIDAL_ACT_REPORT] = act_report,
+	[TIDAL_ACT_TRACE] = act_trace,
 };
 #define HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 

@@ -42,6 +42,7 @@ struct tidal_node {
 	bool unsettled; /* actions were carried out whose completions nobody has polled */
 	bool busy;	/* inside of step or command: callbacks may not call these */
 	bool recording;
+	bool tracing;	/* the core does, and the embedder wants to know */
 	int broken;	/* the error that every further step returns */
 	uint64_t steps;
 	tidal_time now;
@@ -66,6 +67,10 @@ void node_pull(struct tidal_node *n);
 void node_act(struct tidal_node *n, const struct tidal_action *action);
 /* Tell the embedder of a failure that the core doesn't see. */
 void node_report_failure(struct tidal_node *n, int error, tidal_vcpuid vcpu, const char *text);
+
+/* trace.c: what the driver sees that the core does not tell; tracing only. */
+void node_trace_event(struct tidal_node *n, const struct tidal_event *event);
+void node_trace_run(struct tidal_node *n, const struct tidal_act_vcpu *run);
 
 /* record.c */
 int node_record_prepare(struct tidal_node *n, const struct tidal_params *params);

@@ -288,6 +288,19 @@ static void put_report(struct out *o, const struct tidal_action *a)
 	out_u16(o, r->node);
 }
 
+static void put_trace(struct out *o, const struct tidal_action *a)
+{
+	const struct tidal_trace *t = &a->u.trace;
+
+	out_u32(o, t->what);
+	out_u32(o, t->id);
+	out_u64(o, t->gfn);
+	out_u64(o, t->epoch);
+	out_u64(o, t->pages);
+	out_u16(o, t->node);
+	out_u16(o, t->vcpu);
+}
+
 static void (*const actions[])(struct out *, const struct tidal_action *) = {
 	[TIDAL_ACT_SEND] = put_send,
 	[TIDAL_ACT_MAP] = put_pages,
@@ -304,6 +317,7 @@ static void (*const actions[])(struct out *, const struct tidal_action *) = {
 	[TIDAL_ACT_COMPLETE] = put_complete,
 	[TIDAL_ACT_IO] = put_io,
 	[TIDAL_ACT_REPORT] = put_report,
+	[TIDAL_ACT_TRACE] = put_trace,
 };
 #define ACTIONS (sizeof(actions) / sizeof(actions[0]))
 

@@ -144,6 +144,7 @@ int tidal_node_open(const struct tidal_node_config *config, struct tidal_node **
 	if (c.callbacks)
 		err = read_versioned(&n->callbacks, sizeof(n->callbacks), c.callbacks,
 				     c.callbacks->size);
+	n->tracing = p.flags & TIDAL_PARAM_TRACE && n->callbacks.trace;
 	if (!err)
 		err = open_parts(n, &p);
 	if (!err && n->callbacks.record)

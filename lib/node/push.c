@@ -32,6 +32,8 @@ int node_enter(struct tidal_node *n, const struct tidal_event *event)
 	node_record_event(n, event, ret);
 	if (ret == 0) {
 		n->stats.events++;
+		if (n->tracing)
+			node_trace_event(n, event);
 	} else if (ret == TIDAL_EAGAIN) {
 		n->stats.again++;
 	} else if (ret <= TIDAL_EBROKEN) {

@@ -29,7 +29,8 @@ static void test_names(void **state)
 {
 	(void)state;
 	check_names(tidal_event_name, TIDAL_EV_VCPU_WAKE);
-	check_names(tidal_action_name, TIDAL_ACT_REPORT);
+	check_names(tidal_action_name, TIDAL_ACT_TRACE);
+	check_names(tidal_trace_name, TIDAL_TRACE_STOPPED);
 	assert_string_equal(tidal_event_name(TIDAL_EV_STALL), "stall");
 	assert_string_equal(tidal_action_name(TIDAL_ACT_SEND), "send");
 	assert_string_equal(tidal_action_name(TIDAL_ACT_RUN), "run");

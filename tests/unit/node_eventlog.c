@@ -263,6 +263,7 @@ static void test_every_member_of_actions_counts(void **state)
 		PART(TIDAL_ACT_COMPLETE, u.complete.gfn, u.complete.status),
 		PART(TIDAL_ACT_IO, u.io.token, u.io.size),
 		PART(TIDAL_ACT_REPORT, u.report.what, u.report.node),
+		PART(TIDAL_ACT_TRACE, u.trace.what, u.trace.vcpu),
 #undef PART
 	};
 

@@ -78,11 +78,40 @@ static void on_pinned(void *arg, uint32_t requester, tidal_gfn gfn, int status)
 	n->pin_status = status;
 }
 
+/* The same for both ends of a move, and for no other. */
+static uint64_t move_key(const struct tidal_trace *t, tidal_nodeid to)
+{
+	uint64_t key = t->what / 2;
+
+	key = key * 0x100000001b3u + t->gfn;
+	key = key * 0x100000001b3u + t->vcpu;
+	key = key * 0x100000001b3u + t->epoch;
+	key = key * 0x100000001b3u + t->id;
+	key = key * 0x100000001b3u + t->pages;
+	key = key * 0x100000001b3u + to;
+	return key ^ key >> 29;
+}
+
+static void on_trace(void *arg, const struct tidal_trace *record)
+{
+	struct pod_node *n = arg;
+
+	assert_true(record->what < POD_TRACES);
+	n->traced[record->what]++;
+	if (record->what < TIDAL_TRACE_VCPU_OUT || record->what > TIDAL_TRACE_EXTENT_IN)
+		return;
+	if (record->what % 2 == TIDAL_TRACE_VCPU_OUT % 2)
+		n->left += move_key(record, record->node);
+	else
+		n->came += move_key(record, (tidal_nodeid)(n - n->pod->node));
+}
+
 static void open_node(struct pod *pod, unsigned i, const struct pod_config *config)
 {
 	static const struct tidal_node_callbacks callbacks = {
 		.size = sizeof(callbacks), .io = on_io, .report = on_report,
 		.accessed = on_accessed, .record = on_record, .pinned = on_pinned,
+		.trace = on_trace,
 	};
 	struct pod_node *n = &pod->node[i];
 	struct tidal_fake_config fake;
@@ -103,7 +132,7 @@ static void open_node(struct pod *pod, unsigned i, const struct pod_config *conf
 	params.node = (tidal_nodeid)i;
 	params.nodes = (uint16_t)config->nodes;
 	params.seed = i + 1;
-	params.flags = TIDAL_PARAM_RETIRE_EVENTS;
+	params.flags = TIDAL_PARAM_RETIRE_EVENTS | (config->trace ? TIDAL_PARAM_TRACE : 0u);
 	params.vmap = i == 0 ? &pod->vmap : NULL;
 	params.topology = &pod->topology;
 	params.policy = config->policy;

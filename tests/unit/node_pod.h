@@ -8,6 +8,7 @@
 #include <tidal/node.h>
 
 #define POD_NODES 4
+#define POD_TRACES 16
 
 struct pod_log {
 	unsigned char *bytes;
@@ -24,6 +25,8 @@ struct pod_node {
 	unsigned failed;
 	unsigned pinned;
 	int pin_status;
+	uint64_t traced[POD_TRACES]; /* by enum tidal_trace_kind */
+	uint64_t left, came; /* sums of the numbers of what moved */
 };
 
 struct pod {
@@ -49,6 +52,7 @@ struct pod_config {
 	uint32_t loss_ppm, dup_ppm, reorder;
 	const struct tidal_policy_ops *policy;
 	unsigned record; /* keep event logs */
+	unsigned trace;
 	void (*place)(struct tidal_vmap *map); /* else all begins at node 0 */
 };
 

@@ -167,8 +167,8 @@ static void test_bounds(void **state)
 	BOUNDS(backoff_ns, 1u, minute, "backoff_ns: 1 .. 60 s");
 	BOUNDS(slice_ns, 1u, minute, "slice_ns: 1 .. 60 s");
 	WITH(slice_ns, TIDAL_NEVER, TIDAL_ERANGE, "slice_ns: 1 .. 60 s");
-	WITH(flags, 1u << 2, TIDAL_EINVAL, "flags: unknown bits");
-	WITH(flags, TIDAL_PARAM_IDEAL_LINK | TIDAL_PARAM_RETIRE_EVENTS, 0, "");
+	WITH(flags, 1u << 3, TIDAL_EINVAL, "flags: unknown bits");
+	WITH(flags, TIDAL_PARAM_IDEAL_LINK | TIDAL_PARAM_RETIRE_EVENTS | TIDAL_PARAM_TRACE, 0, "");
 }
 
 static void test_references(void **state)
