@@ -144,12 +144,6 @@ int tidal_core_init(void *mem, size_t bytes, const struct tidal_params *params,
 
 /* ---- push ---- */
 
-/* The most messages that one event may cause: a fan-out, a queue served, and small change. */
-static uint32_t most_messages(const struct engine *e)
-{
-	return 2u * e->nodes + 24;
-}
-
 /* Of itself; what waits goes on when there is room again. News of a peer may be the only way to get
  * some, and a pod can be paused at any time. */
 static bool sends_nothing(const struct tidal_event *ev)
@@ -173,9 +167,9 @@ static int room_for(const struct engine *e, uint32_t kind)
 {
 	bool ends = kind == TIDAL_EV_HOST_DONE || kind == TIDAL_EV_TICK;
 
-	if (link_room(e->link, LINK_REQUEST, most_messages(e)))
+	if (engine_room(e, LINK_REQUEST))
 		return 0;
-	return ends && link_room(e->link, LINK_REPLY, most_messages(e)) ? 0 : TIDAL_EAGAIN;
+	return ends && engine_room(e, LINK_REPLY) ? 0 : TIDAL_EAGAIN;
 }
 
 int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_event *event)
@@ -206,7 +200,7 @@ int tidal_core_push(struct tidal_core *core, tidal_time now, const struct tidal_
 	if (core->guest.to_tell)
 		boot_tell(&e);
 	core_settled(&e);
-	if (link_room(e.link, LINK_FORWARD, most_messages(&e))) {
+	if (engine_room(&e, LINK_FORWARD)) {
 		if (losses_any(&core->losses))
 			losses_look(&e);
 		if (e.vmm->used)
@@ -349,7 +343,7 @@ tidal_time tidal_core_deadline(const struct tidal_core *core)
 	if (room_for(&e, TIDAL_EV_TICK))
 		return when;
 	when = min_u64(when, sched_deadline(e.sched));
-	if (!link_room(e.link, LINK_FORWARD, most_messages(&e)))
+	if (!engine_room(&e, LINK_FORWARD))
 		return when;
 	if (proto_any_poked(&e) || losses_any(&core->losses))
 		when = min_u64(when, core->now);

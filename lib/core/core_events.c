@@ -249,7 +249,7 @@ EVENT(on_tick)
 		t = transits_due(e->transits, e->now);
 		if (!t)
 			break;
-		if (!link_room(e->link, LINK_FORWARD, 2u * e->nodes + 24))
+		if (!engine_room(e, LINK_FORWARD))
 			break; /* they ring again: the deadline is past */
 		o.gfn = t->gfn;
 		if (proto_happen(e, HAP_TIMER, &o) < 0)

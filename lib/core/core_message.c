@@ -155,9 +155,7 @@ static void give_back(struct engine *e, const struct tidal_ev_message *ev, tidal
 /* Is there room for what this message may cause? */
 static bool has_room(const struct engine *e, const struct wire *m)
 {
-	bool request = wire_class(m->kind) == LINK_REQUEST;
-
-	return link_room(e->link, request ? LINK_FORWARD : LINK_REPLY, 2u * e->nodes + 24);
+	return engine_room(e, wire_class(m->kind) == LINK_REQUEST ? LINK_FORWARD : LINK_REPLY);
 }
 
 static int handle(struct engine *e, const struct tidal_ev_message *ev, struct wire *m,

@@ -117,8 +117,7 @@ static bool fold(struct engine *e, const struct page *page)
 	if (!engine_ranges_room(e) || !ranges_gain(e->ranges, page->gfn, page->epoch))
 		return false;
 	pages_del(e->pages, page->gfn);
-	e->capacity->swept = 0; /* something has left */
-	e->capacity->asked_again = false;
+	proto_look_anew(e);
 	return true;
 }
 
@@ -127,14 +126,13 @@ static void revoke(struct engine *e, struct occasion *o)
 {
 	struct transit *t;
 
-	if (!link_room(e->link, LINK_FORWARD, 2u * e->nodes + 24))
+	if (!engine_room(e, LINK_FORWARD))
 		return;
 	t = transits_begin(e->transits, o->gfn);
 	if (!t)
 		return;
 	t->server = e->self;
-	e->capacity->swept = 0;
-	e->capacity->asked_again = false;
+	proto_look_anew(e);
 	if (!proto_revoke(e, t, &o->page))
 		proto_settle(e, t);
 }
@@ -187,7 +185,7 @@ CELL(on_frames)
 		e->capacity->full_reported = false;
 	}
 	if (t->state == SIT_FRAME && t->queue && better_elsewhere(e, t, &o->page)) {
-		if (link_room(e->link, LINK_FORWARD, 2u * e->nodes + 24))
+		if (engine_room(e, LINK_FORWARD))
 			proto_settle(e, t);
 		return 0;
 	}

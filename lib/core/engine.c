@@ -18,6 +18,11 @@ void engine_multicast(struct engine *e, const struct tidal_nodeset *to, const st
 		engine_send(e, (tidal_nodeid)n, m, NULL, 0);
 }
 
+bool engine_room(const struct engine *e, enum link_class class)
+{
+	return link_room(e->link, class, 2u * e->nodes + 24);
+}
+
 void engine_report(struct engine *e, const struct tidal_act_report *r)
 {
 	actq_add(e->actq, TIDAL_ACT_REPORT)->u.report = *r;

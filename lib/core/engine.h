@@ -179,6 +179,11 @@ void engine_send(struct engine *e, tidal_nodeid to, const struct wire *m,
 /* Send to every member of the set. */
 void engine_multicast(struct engine *e, const struct tidal_nodeset *to, const struct wire *m);
 void engine_report(struct engine *e, const struct tidal_act_report *r);
+/*
+ * Room for the most messages that one event may cause, whatever it is: a fan-out to all nodes, a queue
+ * served, and small change; 2 * nodes + 24 of this class (params.h tells the embedder).
+ */
+bool engine_room(const struct engine *e, enum link_class class);
 
 /* If somebody watches: what happened. Counters and records go together: stats.h, trace.h. */
 #define engine_trace(e, ...)                                                                  \

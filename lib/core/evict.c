@@ -92,15 +92,19 @@ static void report_full(struct engine *e)
 				 .text = "no frame is free on any node" });
 }
 
-/* Has anything left since the last look? Then the pod is not full. */
+void proto_look_anew(struct engine *e)
+{
+	e->capacity->swept = 0;
+	e->capacity->asked_again = false;
+}
+
+/* Has anything left since the last look? */
 static void note_progress(struct engine *e)
 {
 	uint64_t gone = e->stats->drops + e->stats->evictions + e->stats->redormant;
 
-	if (gone != e->capacity->gone) {
-		e->capacity->swept = 0;
-		e->capacity->asked_again = false;
-	}
+	if (gone != e->capacity->gone)
+		proto_look_anew(e);
 	e->capacity->gone = gone;
 }
 

@@ -181,7 +181,7 @@ static void look_at_vcpu(struct engine *e, tidal_vcpuid v)
 
 static bool has_room(const struct engine *e)
 {
-	return actq_room(e->actq) && link_room(e->link, LINK_FORWARD, 2u * e->nodes + 24);
+	return actq_room(e->actq) && engine_room(e, LINK_FORWARD);
 }
 
 /* Tell all peers; *next: whom next, + 1. */

@@ -150,6 +150,8 @@ void proto_news_of_death(struct engine *e, const struct wire_refuse *r);
 /* evict.c: look whether frames are wanted, start evictions, let waiters go on; once per push. */
 void proto_capacity(struct engine *e);
 tidal_time proto_capacity_deadline(const struct engine *e);
+/* evict.c: something has left, or is about to: the pod isn't full before all is looked at again. */
+void proto_look_anew(struct engine *e);
 /* evict.c: the peer to which this page was offered does not take it. */
 void proto_declined(struct engine *e, struct transit *t);
 /* evict.c: is there no room for another page in the page table? */

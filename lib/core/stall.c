@@ -344,7 +344,7 @@ void proto_release(struct engine *e, tidal_vcpuid v)
 		proto_unhold(e, t);
 		if (t->state != SIT_HELD)
 			continue;
-		if (i < RELEASE_BUDGET && link_room(e->link, LINK_REPLY, 2u * e->nodes + 24))
+		if (i < RELEASE_BUDGET && engine_room(e, LINK_REPLY))
 			proto_settle(e, t);
 		else
 			transit_timer(e->transits, t, e->now); /* the next ticks settle the rest */
