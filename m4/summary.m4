@@ -2,12 +2,11 @@
 # What configure says at its end. It must not promise what this version can't do.
 
 AC_DEFUN([TIDAL_SUMMARY],
-[for tidal_part in kvm xen; do
-	eval tidal_have=\$have_$tidal_part
-	AS_IF([test $tidal_have = yes],
-		[eval tidal_say_$tidal_part="'not in this version (its headers were found, but are not used yet)'"],
-		[eval tidal_say_$tidal_part="'not in this version'"])
-done
+[AS_IF([test $have_xen = yes],
+	[tidal_xen='not in this version (its headers were found, but are not used yet)'],
+	[tidal_xen='not in this version'])
+AS_IF([test $have_kvm = yes], [tidal_kvm=yes],
+	[tidal_kvm="no: needs x86-64, and <linux/kvm.h> of Linux 5.14 (Debian: linux-libc-dev)"])
 AS_IF([test $have_userfaultfd = yes], [tidal_threads=yes],
 	[tidal_threads="no: needs <linux/userfaultfd.h> of Linux 5.7 (Debian: linux-libc-dev)"])
 AS_IF([test $have_guests = yes], [tidal_guests=$GUEST_CC],
@@ -30,8 +29,8 @@ AC_MSG_NOTICE([
   host backends
     fake                yes
     threads             $tidal_threads
-    kvm                 $tidal_say_kvm
-    xen                 $tidal_say_xen
+    kvm                 $tidal_kvm
+    xen                 $tidal_xen
   transports
     inproc              yes
     fabric              $tidal_fabric

@@ -53,6 +53,8 @@ struct host_adapter {
 	tidal_time (*time)(uint64_t stored);
 	/* Its vCPUs can't be saved (ENOSYS): the cases that move one are skipped. */
 	int stays;
+	/* It tells the page of a stall, not the byte, and takes fetches for loads. */
+	int coarse;
 	/* A short wait for a host with threads of its own; may be NULL. */
 	void (*pause)(void);
 };

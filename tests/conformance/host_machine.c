@@ -196,10 +196,15 @@ struct tidal_ev_stall machine_stall(struct machine *m, tidal_vcpuid vcpu, unsign
 				    tidal_gpa gpa)
 {
 	struct tidal_event event = machine_wait(m, TIDAL_EV_STALL);
+	tidal_gpa at = event.u.stall.gpa;
 
+	if (m->adapter->coarse && access != TIDAL_IO) {
+		at = at / TIDAL_PAGE_SIZE == gpa / TIDAL_PAGE_SIZE ? gpa : at;
+		access = access == TIDAL_EXEC ? TIDAL_READ : access;
+	}
 	assert_int_equal(event.u.stall.vcpu, vcpu);
 	assert_int_equal(event.u.stall.access, access);
-	assert_int_equal(event.u.stall.gpa, gpa);
+	assert_int_equal(at, gpa);
 	return event.u.stall;
 }
 

@@ -33,6 +33,8 @@ struct memory_config {
 int memory_open(struct memory **memory, const struct memory_config *config, const char **why);
 /* Whoever still sleeps on guest memory, or touches it, crashes. NULL: nothing. */
 void memory_close(struct memory *memory);
+/* Nobody sleeps on guest memory any more: what is missing there is zeroes. It can only be closed. */
+void memory_release(struct memory *memory);
 
 bool memory_moves(const struct memory *memory);
 bool memory_kernel_faults(const struct memory *memory);

@@ -70,6 +70,11 @@ void memory_close(struct memory *m)
 	free(m);
 }
 
+void memory_release(struct memory *m)
+{
+	uffd_close(&m->uffd);
+}
+
 bool memory_moves(const struct memory *m)
 {
 	return m->uffd.moves;
