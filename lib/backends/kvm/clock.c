@@ -35,20 +35,20 @@ static int set_offset(int fd, uint64_t offset)
 }
 
 struct one_msr {
-	struct kvm_msrs head;
+	uint32_t count, pad; /* struct kvm_msrs */
 	struct kvm_msr_entry entry[1];
 };
 
 static int set_value(int fd, uint64_t tsc)
 {
-	struct one_msr m = { .head.nmsrs = 1, .entry[0] = { .index = MSR_TSC, .data = tsc } };
+	struct one_msr m = { .count = 1, .entry[0] = { .index = MSR_TSC, .data = tsc } };
 
 	return ioctl(fd, KVM_SET_MSRS, &m) == 1 ? 0 : -1;
 }
 
 static uint64_t get_value(int fd)
 {
-	struct one_msr m = { .head.nmsrs = 1, .entry[0].index = MSR_TSC };
+	struct one_msr m = { .count = 1, .entry[0].index = MSR_TSC };
 
 	return ioctl(fd, KVM_GET_MSRS, &m) == 1 ? m.entry[0].data : 0;
 }

@@ -28,9 +28,9 @@ uint64_t kvm_now(void)
 static int set_mask(const struct tidal_host *host, const struct kvm_vcpu *v)
 {
 	struct {
-		struct kvm_signal_mask head;
+		uint32_t len; /* struct kvm_signal_mask */
 		uint8_t set[KERNEL_SIGSET];
-	} mask = { .head.len = KERNEL_SIGSET };
+	} mask = { .len = KERNEL_SIGSET };
 	sigset_t ours, before;
 
 	(void)sigemptyset(&ours);
@@ -38,7 +38,7 @@ static int set_mask(const struct tidal_host *host, const struct kvm_vcpu *v)
 	    pthread_sigmask(SIG_BLOCK, &ours, &before))
 		return TIDAL_EIO;
 	(void)sigdelset(&before, (int)host->config.signal);
-	memcpy(&mask.head.sigset, &before, KERNEL_SIGSET);
+	memcpy(mask.set, &before, KERNEL_SIGSET);
 	return ioctl(v->fd, KVM_SET_SIGNAL_MASK, &mask) ? TIDAL_EIO : 0;
 }
 

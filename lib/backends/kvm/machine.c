@@ -85,9 +85,9 @@ int kvm_machine_probe(struct kvm_machine *m, int kvm, int vm, const char **why)
 static bool usable(int vcpu, uint32_t index)
 {
 	struct {
-		struct kvm_msrs head;
+		uint32_t count, pad; /* struct kvm_msrs */
 		struct kvm_msr_entry entry[1];
-	} m = { .head.nmsrs = 1, .entry[0].index = index };
+	} m = { .count = 1, .entry[0].index = index };
 
 	return ioctl(vcpu, KVM_GET_MSRS, &m) == 1 && ioctl(vcpu, KVM_SET_MSRS, &m) == 1;
 }

@@ -13,7 +13,7 @@
 #define CPUID_ENTRIES 256
 
 struct cpuid {
-	struct kvm_cpuid2 head;
+	uint32_t count, pad; /* struct kvm_cpuid2 */
 	struct kvm_cpuid_entry2 entry[CPUID_ENTRIES];
 };
 
@@ -34,9 +34,9 @@ static int default_cpuid(const struct tidal_host *host, tidal_vcpuid id, int fd)
 
 	if (!c)
 		return TIDAL_ENOMEM;
-	c->head.nent = CPUID_ENTRIES;
+	c->count = CPUID_ENTRIES;
 	if (ioctl(host->kvm_fd, KVM_GET_SUPPORTED_CPUID, c) == 0) {
-		for (uint32_t i = 0; i < c->head.nent; i++)
+		for (uint32_t i = 0; i < c->count; i++)
 			set_apic_id(&c->entry[i], id);
 		r = ioctl(fd, KVM_SET_CPUID2, c) ? TIDAL_EIO : 0;
 	}

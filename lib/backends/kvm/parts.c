@@ -10,7 +10,7 @@
 #define LONG_MODE (UINT64_C(1) << 10)	 /* EFER.LMA */
 
 struct msrs {
-	struct kvm_msrs head;
+	uint32_t count, pad; /* struct kvm_msrs */
 	struct kvm_msr_entry entry[KVM_MSRS];
 };
 
@@ -47,7 +47,7 @@ static int read_pdptrs(const struct kvm_machine *m, int fd, struct kvm_parts *p)
 
 static int read_msrs(const struct kvm_machine *m, int fd, uint64_t *value)
 {
-	struct msrs s = { .head.nmsrs = m->msrs };
+	struct msrs s = { .count = m->msrs };
 
 	for (uint32_t i = 0; i < m->msrs; i++)
 		s.entry[i].index = m->msr[i];
@@ -118,7 +118,7 @@ static int write_pdptrs(int fd, const struct kvm_parts *p)
 
 static int write_msrs(const struct kvm_machine *m, int fd, const uint64_t *value)
 {
-	struct msrs s = { .head.nmsrs = m->msrs };
+	struct msrs s = { .count = m->msrs };
 
 	for (uint32_t i = 0; i < m->msrs; i++)
 		s.entry[i] = (struct kvm_msr_entry){ .index = m->msr[i], .data = value[i] };
