@@ -117,7 +117,7 @@ enum tidal_report {
  * HOST_FAILED has one of these texts:
  *	- with a gfn: tidal_transient_name() of what is under way with the page ("MAPPING", "LEAVING",
  *	  ...); the core asks the host again a little later, for ever;
- *	- with a vCPU: "save": it could not be saved, and stays; "device access": that failed, and
+ *	- with a vCPU: "save": it could not be saved (but for EBUSY), and stays; "device access": that failed, and
  *	  the guest reads all ones;
  *	- from tidal_node_step(), with neither or a vCPU: the driver's own words, a sentence.
  */

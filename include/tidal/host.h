@@ -90,8 +90,9 @@ struct tidal_host_ops {
 	/* Stop it soon; an event follows if it was running. */
 	int (*vcpu_kick)(struct tidal_host *, tidal_vcpuid);
 	/*
-	 * Save into buf; HOST_DONE with payload_len. EBUSY: running; ENOENT; ERANGE: no room;
-	 * ENOSYS, and so for load(): the vCPUs of this host stay where they are.
+	 * Save into buf; HOST_DONE with payload_len. EBUSY: running, or (status of HOST_DONE, too)
+	 * within an instruction that can't be put off: it stays until another time; ENOENT; ERANGE: no
+	 * room; ENOSYS, and so for load(): the vCPUs of this host stay where they are.
 	 */
 	int (*vcpu_save)(struct tidal_host *, uint64_t token, tidal_vcpuid, void *buf, size_t room);
 	/* Make the vCPU from a saved state. EFORMAT: not a state of this backend and vCPU;

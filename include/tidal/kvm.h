@@ -169,8 +169,11 @@ TIDAL_API TIDAL_CHECKED int tidal_kvm_off(struct tidal_host *host, tidal_vcpuid 
 
 /*
  * Something waits for a vCPU. wake: one that has been halted becomes ready. kick: tidal_kvm_run()
- * returns TIDAL_KVM_KICKED before it runs any further, now or when the core runs it next. Both
- * do nothing to one that is not here: ENOENT. To stop one for the core there is vcpu_kick().
+ * returns TIDAL_KVM_KICKED before it runs any further, now or when the core runs it next. To stop
+ * one for the core there is vcpu_kick(). ENOENT: it is not here, or may be leaving: what
+ * the VMM then noted for it is lost to it unless vcpu_save is still to come. With a lock of the VMM's
+ * around { note; kick; undo the note if ENOENT } and around what vcpu_save does, nothing gets lost,
+ * or is there twice.
  */
 TIDAL_API TIDAL_CHECKED int tidal_kvm_wake(struct tidal_host *host, tidal_vcpuid vcpu);
 TIDAL_API TIDAL_CHECKED int tidal_kvm_kick(struct tidal_host *host, tidal_vcpuid vcpu);

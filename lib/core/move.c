@@ -268,7 +268,9 @@ int move_on_saved(struct engine *e, tidal_vcpuid v, const struct tidal_ev_host_d
 	if (vcpu->state != TIDAL_VCPU_SAVING)
 		return TIDAL_EINVAL;
 	if (done->status < 0) {
-		report_failed(e, v, done->status);
+		/* busy is no failure: it is within an instruction that the host must see through */
+		if (done->status != TIDAL_EBUSY)
+			report_failed(e, v, done->status);
 		cancel(e, v, to);
 		stay(e, v);
 		return 0;

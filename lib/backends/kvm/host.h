@@ -86,6 +86,7 @@ struct kvm_vcpu {
 	bool unfinished; /* its last exit is completed by the next KVM_RUN */
 	bool exited;	 /* an exit came while it was not run: nobody has looked at it */
 	bool vmms;	 /* tidal_kvm_run() has returned it to the VMM */
+	bool gone;	 /* it is being saved, or was, and was not run since: it may be elsewhere now */
 	bool synced;	 /* kvm_run->s.regs are its registers */
 	uint32_t seen, come; /* arrivals: those that the VMM was told, and all */
 	uint32_t clock;	 /* the setting of the clock that it has */

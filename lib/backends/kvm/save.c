@@ -28,6 +28,7 @@ static void end(struct tidal_host *host, struct kvm_vcpu *v, int status, size_t 
 {
 	v->state = v->save.before;
 	v->save.until = 0;
+	v->gone = status == 0;
 	host->nsaving--;
 	host->info.saves += status == 0;
 	kvm_put_done(host, v->save.token, status, (uint32_t)len);
@@ -105,6 +106,7 @@ static int begin(struct tidal_host *host, struct kvm_vcpu *v)
 	kvm_stranger_over(host, v);
 	v->save.before = v->state;
 	v->state = KVM_SAVING;
+	v->gone = true;
 	host->nsaving++;
 	if (!v->inside) {
 		kvm_save_rest(host, v);

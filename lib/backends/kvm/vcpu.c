@@ -38,6 +38,7 @@ static void arrive(struct tidal_host *host, struct kvm_vcpu *v, bool synced)
 	v->state = KVM_STILL;
 	v->hthread = KVM_NONE;
 	v->stop = v->attention = v->unfinished = v->exited = v->stranger = v->slipped = false;
+	v->gone = false;
 	v->error = 0;
 	v->stuck = 0;
 	v->synced = synced;
@@ -178,7 +179,7 @@ static void run(struct tidal_host *host, struct kvm_vcpu *v, const struct tidal_
 
 	v->state = KVM_RUNNING;
 	v->hthread = act->hthread;
-	v->slipped = false;
+	v->slipped = v->gone = false;
 	host->running[act->hthread] = (uint16_t)(v->id + 1);
 	host->nrunning++;
 	if (before == KVM_STALLED)

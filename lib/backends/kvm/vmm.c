@@ -88,13 +88,20 @@ int tidal_kvm_io(struct tidal_host *host, tidal_vcpuid vcpu, tidal_gpa device, u
 	return 0;
 }
 
+static struct kvm_vcpu *reachable(const struct tidal_host *host, tidal_vcpuid id)
+{
+	struct kvm_vcpu *v = kvm_vcpu_here(host, id);
+
+	return v && !v->gone ? v : NULL;
+}
+
 /* A descriptor is readable when a wake-up waits, as with events. */
 int tidal_kvm_wake(struct tidal_host *host, tidal_vcpuid vcpu)
 {
 	struct kvm_vcpu *v;
 
 	kvm_lock(host);
-	v = kvm_vcpu_here(host, vcpu);
+	v = reachable(host, vcpu);
 	if (v && !v->wake) {
 		v->wake = true;
 		host->nwakes++;
@@ -109,7 +116,7 @@ int tidal_kvm_kick(struct tidal_host *host, tidal_vcpuid vcpu)
 	struct kvm_vcpu *v;
 
 	kvm_lock(host);
-	v = kvm_vcpu_here(host, vcpu);
+	v = reachable(host, vcpu);
 	if (v) {
 		v->attention = true;
 		if (v->state == KVM_RUNNING)
