@@ -95,11 +95,16 @@ struct tidal_ev_vcpu_stopped {
  * on its way to it is lost and reported, its copies of pages count as gone, and nothing that it
  * sends is heard until it has a higher incarnation. A node that is only cut off, or slow, must
  * not be declared dead: it would go on reading and writing pages that now have another owner.
- * Stop it for good before.
+ * Stop it for good before. Tell only nodes that were there when it died, not those started since:
+ * these meet its next life, or nobody.
  */
 struct tidal_ev_peer {
 	tidal_nodeid node;
-	uint32_t incarnation; /* UP; 0: not known, then UP says nothing */
+	/*
+	 * UP: 0: not known, then UP says nothing. DOWN: it and those before it are dead, so that news which
+	 * come late don't kill the next life; 0: the one that the core knows when it is told.
+	 */
+	uint32_t incarnation;
 };
 
 /*

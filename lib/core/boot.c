@@ -76,13 +76,15 @@ void boot_joined(struct engine *e)
 
 /*
  * Whoever thinks that this node is dead would not wait for it to drop its copy of a page, nor tell it
- * that another node has. So it gets none before all know that it lives.
+ * that another node has. So it gets none before all know that it lives. That holds as well for a node
+ * whose earlier life was told nothing: others may have heard of that death, the master not.
  */
-static void join_again(struct engine *e)
+static void join_again(struct engine *e, enum wire_here_as as)
 {
 	struct losses *l = e->losses;
 
 	l->ever = true;
+	l->here_as = (uint8_t)as;
 	l->here_tell = 1;
 	copies_expand(copies_all(e->nodes), e->nodes, e->self, TIDAL_NODE_NONE, &l->here_wait);
 }
@@ -100,8 +102,8 @@ static void start(struct engine *e, bool again)
 			own_extents(e, &g->map.memory[i]);
 	for (uint32_t i = 0; i < g->map.vcpu_runs; i++)
 		place_vcpus(e, &g->map.vcpu[i], again);
-	if (again)
-		join_again(e);
+	if (again || e->params->incarnation > 1)
+		join_again(e, again ? HERE_AGAIN : HERE_LATER);
 	else
 		boot_joined(e);
 }

@@ -270,17 +270,20 @@ EVENT(on_tick)
 EVENT(on_peer)
 {
 	tidal_nodeid n = ev->u.peer.node;
-	uint32_t before;
+	uint32_t is = ev->u.peer.incarnation, before;
+	bool down = ev->kind == TIDAL_EV_PEER_DOWN;
 
 	(void)core;
 	if (n >= e->nodes || n == e->self)
 		return TIDAL_EINVAL;
 	before = link_incarnation(e->link, n);
-	if (ev->kind == TIDAL_EV_PEER_UP && ev->u.peer.incarnation)
-		link_peer(e->link, n, ev->u.peer.incarnation);
-	else if (ev->kind == TIDAL_EV_PEER_DOWN)
+	if (down && is && is < before)
+		return 0; /* late news: its next life is known, and with it this death */
+	if (is)
+		link_peer(e->link, n, is);
+	if (down)
 		link_down(e->link, n);
-	if (ev->kind == TIDAL_EV_PEER_DOWN || (before && link_incarnation(e->link, n) != before))
+	if (down || (before && link_incarnation(e->link, n) != before))
 		losses_note(e, n, link_incarnation(e->link, n));
 	return 0;
 }

@@ -233,7 +233,7 @@ static uint64_t of_vmm(const struct digest *d, const struct vmm *vmm)
 static uint64_t of_losses(const struct losses *l)
 {
 	return of_nodes(l->transit | (uint64_t)l->vcpu << 24 | (uint64_t)l->here_tell << 48 |
-				(uint64_t)l->ever << 63,
+				(uint64_t)l->here_as << 61 | (uint64_t)l->ever << 63,
 			&l->nodes);
 }
 

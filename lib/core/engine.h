@@ -96,7 +96,8 @@ struct losses {
 	struct tidal_nodeset nodes; /* since everything was looked through last */
 	uint32_t transit; /* number of the one to look at next; 0: none */
 	uint32_t vcpu;	  /* likewise, + 1 */
-	uint32_t here_tell; /* this node lived before: who is to be told next, + 1; 0: all have been */
+	uint8_t here_as;    /* enum wire_here_as: how this node has joined */
+	uint32_t here_tell; /* it may have lived before: who is to be told next, + 1; 0: all have been */
 	struct tidal_nodeset here_wait; /* who hasn't heard it: until then this node takes no part */
 	uint32_t void_to;  /* requests of this node up to this one are to be given up... */
 	uint32_t void_tell; /* ...of which is to be told next, + 1; 0: all have been */

@@ -77,9 +77,9 @@ int losses_on_here(struct engine *e, tidal_nodeid from, const struct wire_here *
 {
 	struct wire answer = { .kind = MSG_VOID };
 
-	if (!m->again)
+	if (m->again == HERE_NEW)
 		return 0;
-	if (e->peers[from].dead + 1 < m->incarnation)
+	if (m->again == HERE_AGAIN && e->peers[from].dead + 1 < m->incarnation)
 		note_unheard(e, from, m->incarnation);
 	answer.u.void_to.id = e->losses->void_to;
 	engine_send(e, from, &answer, NULL, 0);
@@ -199,7 +199,8 @@ static void tell_all(struct engine *e, uint32_t *next, const struct wire *m, uin
 static struct wire here(const struct engine *e)
 {
 	return (struct wire){ .kind = MSG_HERE,
-			      .u.here = { .incarnation = e->params->incarnation, .again = 1 } };
+			      .u.here = { .incarnation = e->params->incarnation,
+					  .again = e->losses->here_as } };
 }
 
 void losses_heard(struct engine *e, tidal_nodeid n, bool lost)

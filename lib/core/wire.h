@@ -101,8 +101,8 @@
 	F(u64, first) F(u64, count) F(u16, node) F(u8, kind) F(u8, index) F(u8, total)        \
 	F(u8, again) /* the receiver was told before: it has lived before, and owns nothing */
 
-/* The sender lives. To the master, when it starts: to be told the map; to all (again), when it has
- * heard that it has lived before: what it had then is lost. */
+/* The sender lives. To the master, when it starts: to be told the map; to all, when it has heard the
+ * map and has lived before. again: enum wire_here_as. */
 #define WIRE_HERE(F) F(u32, incarnation) F(u8, again)
 
 /* The sender's requests up to this one are given up: don't serve them. And: none will be, and all
@@ -186,6 +186,12 @@ enum wire_reason {
 enum wire_vcpu_flags {
 	WIRE_VCPU_MOVED = 1,	 /* for this instruction: pages come to it from now on */
 	WIRE_VCPU_PIN_BOUND = 2,
+};
+
+enum wire_here_as {
+	HERE_NEW = 0,
+	HERE_AGAIN = 1, /* an earlier life knew the map: what it had is lost */
+	HERE_LATER = 2, /* earlier lives, if there were any, knew no map and had nothing */
 };
 
 enum wire_map_kind { MAP_MEMORY = 0, MAP_VCPUS = 1, MAP_DEVICE = 2 };

@@ -117,8 +117,11 @@ void deaths_note(struct run *r, unsigned node)
 		struct engine e;
 
 		core_engine(r->w->host[n].core, 0, &e);
-		if (!e.peers[node].mourned) /* else this life went by unnoticed there */
+		/* else this life went by unnoticed there, or began no pod: it will meet the next one */
+		if (!e.peers[node].mourned && e.guest->joined)
 			d->told[n] &= ~(UINT64_C(1) << node);
+		else
+			d->told[n] |= UINT64_C(1) << node;
 	}
 }
 

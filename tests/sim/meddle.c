@@ -92,6 +92,30 @@ static bool unpin(struct run *r, struct vmm_access *p)
 	return true;
 }
 
+/* The bits of a restart's x; each is by chance. */
+enum {
+	RESTART_TOLD = 1,	/* others are told that it died, else they find out */
+	RESTART_SOME = 2,	/* not all of them, but those whose bits are set */
+	RESTART_LATE = 4,	/* not at once: its next life may be known by then */
+	RESTART_AWAY = 8,	/* nobody hears of the next life for a while: it is as if it were dead */
+	RESTART_SET = 16,	/* bit of node 0 */
+};
+
+/* Not to those who were started since; *when*: events by then. */
+static void tell_death(struct run *r, unsigned node, uint64_t how, uint32_t incarnation,
+		       uint64_t when)
+{
+	struct tidal_event ev = { .kind = TIDAL_EV_PEER_DOWN };
+
+	ev.u.peer.node = (tidal_nodeid)node;
+	ev.u.peer.incarnation = incarnation;
+	for (unsigned n = 0; n < r->s.nodes; n++)
+		if (n != node && r->deaths.born[n] <= when &&
+		    (!(how & RESTART_SOME) || how / RESTART_SET >> n & 1) &&
+		    world_push(r->w, n, &ev) == TIDAL_EINVAL)
+			world_violate(r->w, "node %u doesn't hear of a death", n);
+}
+
 static void again(struct run *r, const struct choice *c)
 {
 	meddle_end_at(r, r->w->now + 1000, c);
@@ -125,6 +149,9 @@ static void end(struct run *r, const struct choice *c)
 	case CHOICE_WAKE:
 		if (!has_gone_on(r, c->a, c->at))
 			wake(r, c->a, c->at);
+		break;
+	case CHOICE_RESTART:
+		tell_death(r, c->a, c->x, c->b, c->at);
 		break;
 	default:
 		break;
@@ -252,12 +279,13 @@ void meddle_completed(struct run *r, unsigned node, uint32_t requester, tidal_gf
 							      .x = requester });
 }
 
-/* x: 1: the others are told at once, else they find out. */
+/* An ending is late news: b is the life that ended, at how many events there were then. */
 static void restart(struct run *r, const struct choice *c)
 {
-	struct tidal_event ev = { .kind = TIDAL_EV_PEER_DOWN };
+	uint32_t died = r->w->host[c->a].incarnation;
 	bool booted = r->w->host[c->a].core->guest.known;
 	uint64_t initial = 0; /* vCPUs that never ran: the embedder still has their states */
+	struct choice late = *c;
 
 	if (c->a == 0)
 		return; /* the master can't be lost */
@@ -268,13 +296,19 @@ static void restart(struct run *r, const struct choice *c)
 		if (r->vmm[i].node == c->a)
 			r->vmm[i].state = VMM_FREE;
 	r->disturbed = r->w->now;
+	if (c->x & RESTART_AWAY && !goes_on(r, &(struct choice){ .kind = CHOICE_CUT })) {
+		cut(r, UINT64_C(1) << c->a, 3, true);
+		meddle_end_at(r, r->w->now + c->y, &(struct choice){ .kind = CHOICE_CUT });
+	}
 	world_restart(r->w, c->a);
 	for (unsigned v = 0; v < r->s.vcpus; v++)
 		r->w->host[c->a].vcpu[v].here = initial >> v & 1;
-	ev.u.peer.node = c->a;
-	for (unsigned n = 0; c->x % 2 && n < r->s.nodes; n++)
-		if (n != c->a && world_push(r->w, n, &ev) == TIDAL_EINVAL)
-			world_violate(r->w, "node %u doesn't hear of a death", n);
+	late.b = (uint16_t)died;
+	late.at = r->out->events;
+	if (c->x & RESTART_TOLD && c->x & RESTART_LATE)
+		begin(r, &late);
+	else if (c->x & RESTART_TOLD)
+		tell_death(r, c->a, c->x, died, late.at);
 }
 
 void meddle(struct run *r, const struct choice *c)

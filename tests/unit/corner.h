@@ -8,6 +8,7 @@
 
 #include "one-core.h"
 
+#include "core/boot.h"
 #include "core/losses.h"
 #include "core/proto.h"
 
@@ -16,14 +17,51 @@ struct corner {
 	struct engine e;
 };
 
-static inline void meet(struct corner *c, tidal_nodeid node)
+static inline void news_of(struct corner *c, uint32_t kind, tidal_nodeid n, uint32_t incarnation)
 {
-	struct tidal_event ev = { .kind = TIDAL_EV_PEER_UP };
+	struct tidal_event ev = { .kind = kind };
 
-	ev.u.peer.node = node;
-	ev.u.peer.incarnation = 1;
+	ev.u.peer.node = n;
+	ev.u.peer.incarnation = incarnation;
 	assert_int_equal(one_push(&c->o, &ev), 0);
 	one_pull(&c->o);
+}
+
+static inline void meet(struct corner *c, tidal_nodeid node)
+{
+	news_of(c, TIDAL_EV_PEER_UP, node, 1);
+}
+
+static inline void say(struct corner *c, struct wire m)
+{
+	one_say(&c->o, &m);
+}
+
+/* Node 1 of a pod, without a map yet; its messages go nowhere. */
+static inline void open_newcomer(struct corner *c, uint32_t incarnation)
+{
+	memset(c, 0, sizeof(*c));
+	one_params(&c->o, 0);
+	c->o.params.node = 1;
+	c->o.params.incarnation = incarnation;
+	c->o.params.vmap = NULL;
+	c->o.silent = true;
+	one_start(&c->o);
+	core_engine(c->o.core, c->o.now, &c->e);
+}
+
+static inline void hear_map(struct corner *c, uint8_t again)
+{
+	const struct wire_map piece[] = {
+		{ .count = ONE_PAGES, .node = 0, .kind = MAP_MEMORY, .index = 0, .total = 3 },
+		{ .count = ONE_VCPUS, .node = 1, .kind = MAP_VCPUS, .index = 1, .total = 3 },
+		{ .first = ONE_DEVICE, .count = 4096, .kind = MAP_DEVICE, .index = 2, .total = 3,
+		  .again = again },
+	};
+
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(boot_on_map(&c->e, 0, &piece[i]), 0);
+	assert_true(c->e.guest->known);
 }
 
 static inline void open_corner(struct corner *c)

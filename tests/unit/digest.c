@@ -459,6 +459,8 @@ static void test_counts(void **state)
 	CHANGED(c->losses.transit, 1);
 	CHANGED(c->losses.vcpu, 1);
 	CHANGED(c->losses.here_tell, 1);
+	CHANGED(c->losses.here_as, HERE_AGAIN);
+	CHANGED(c->losses.here_as, HERE_LATER);
 	CHANGED(c->losses.ever, true);
 	CHANGED(c->losses.nodes.w[0], 1);
 	CHANGED(c->frames.zeroed.count, 1);

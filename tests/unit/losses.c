@@ -5,50 +5,6 @@
  */
 #include "corner.h"
 
-#include "core/boot.h"
-
-/* Node 1 of a pod, without a map yet; its messages go nowhere. */
-static void open_newcomer(struct corner *c)
-{
-	memset(c, 0, sizeof(*c));
-	one_params(&c->o, 0);
-	c->o.params.node = 1;
-	c->o.params.incarnation = 9;
-	c->o.params.vmap = NULL;
-	c->o.silent = true;
-	one_start(&c->o);
-	core_engine(c->o.core, c->o.now, &c->e);
-}
-
-static void hear_map(struct corner *c, uint8_t again)
-{
-	const struct wire_map piece[] = {
-		{ .count = ONE_PAGES, .node = 0, .kind = MAP_MEMORY, .index = 0, .total = 3 },
-		{ .count = ONE_VCPUS, .node = 1, .kind = MAP_VCPUS, .index = 1, .total = 3 },
-		{ .first = ONE_DEVICE, .count = 4096, .kind = MAP_DEVICE, .index = 2, .total = 3,
-		  .again = again },
-	};
-
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(boot_on_map(&c->e, 0, &piece[i]), 0);
-	assert_true(c->e.guest->known);
-}
-
-static void news_of(struct corner *c, uint32_t kind, tidal_nodeid n, uint32_t incarnation)
-{
-	struct tidal_event ev = { .kind = kind };
-
-	ev.u.peer.node = n;
-	ev.u.peer.incarnation = incarnation;
-	assert_int_equal(one_push(&c->o, &ev), 0);
-	one_pull(&c->o);
-}
-
-static void say(struct corner *c, struct wire m)
-{
-	one_say(&c->o, &m);
-}
-
 /* ---- taking note ---- */
 
 /* Dead, told once more, back, and found to have restarted: two losses. Broken in losses_note():
@@ -176,7 +132,7 @@ static void another_master(void **state)
 	struct corner c;
 
 	(void)state;
-	open_newcomer(&c);
+	open_newcomer(&c, 1);
 	news_of(&c, TIDAL_EV_PEER_UP, 0, 1);
 	assert_int_equal(boot_on_map(&c.e, 0, &half), 0);
 	news_of(&c, TIDAL_EV_PEER_UP, 0, 2);
@@ -222,80 +178,6 @@ static void back_without_having_been_met(void **state)
 	assert_int_equal(c.o.reports[TIDAL_REPORT_NODE_LOST], 1);
 	losses_back(&c.e, 1, 8);
 	assert_int_equal(p->dead, 7);
-	one_close(&c.o);
-}
-
-/*
- * It says that it has lived before, to one who never heard of that: what was passed on to it then is
- * asked again. Told twice, or by who just starts, it is no news. Broken in losses_on_here().
- */
-static void an_earlier_life_nobody_heard_of(void **state)
-{
-	struct wire m = { .kind = MSG_HERE, .u.here = { .incarnation = 5 } };
-	struct corner c;
-
-	(void)state;
-	open_corner(&c);
-	say(&c, m);
-	assert_int_equal(c.o.reports[TIDAL_REPORT_NODE_LOST], 0);
-	assert_false(c.e.losses->ever);
-	m.u.here.again = 1;
-	say(&c, m);
-	assert_int_equal(c.o.reports[TIDAL_REPORT_NODE_LOST], 1);
-	assert_int_equal(c.o.last_report.node, 1);
-	assert_int_equal(c.e.peers[1].dead, 4);
-	assert_int_equal(c.o.sent[MSG_VOID], 3); /* to both, and the answer */
-	assert_true(nodeset_has(&c.e.losses->void_wait, 1));
-	assert_int_equal(losses_on_here(&c.e, 1, &m.u.here), 0);
-	one_pull(&c.o);
-	assert_int_equal(c.o.reports[TIDAL_REPORT_NODE_LOST], 1);
-	c.e.peers[1].dead = 3;
-	assert_int_equal(losses_on_here(&c.e, 1, &m.u.here), 0);
-	one_pull(&c.o);
-	assert_int_equal(c.o.reports[TIDAL_REPORT_NODE_LOST], 2);
-	one_close(&c.o);
-}
-
-/* ---- who comes back itself ---- */
-
-/* All hear of it, and it takes part when they have. Broken in losses_heard(), tell_all(). */
-static void takes_part_when_all_have_heard(void **state)
-{
-	const struct losses *l;
-	struct corner c;
-
-	(void)state;
-	open_newcomer(&c);
-	l = c.e.losses;
-	link_peer(c.e.link, 0, 1);
-	link_peer(c.e.link, 2, 1);
-	one_pull(&c.o);
-	c.o.sent[MSG_HERE] = 0;
-	hear_map(&c, 1);
-	assert_true(l->ever && l->here_tell == 1 && losses_any(l));
-	assert_int_equal(vcpus_at(c.e.vcpus, 2)->state, TIDAL_VCPU_LOST);
-	losses_look(&c.e);
-	assert_int_equal(l->here_tell, 0);
-	assert_false(losses_any(l));
-	one_pull(&c.o);
-	assert_int_equal(c.o.sent[MSG_HERE], 2);
-	assert_int_equal(c.o.last[MSG_HERE].u.here.again, 1);
-	assert_int_equal(c.o.last[MSG_HERE].u.here.incarnation, 9);
-	link_peer(c.e.link, 2, 2); /* lost with its life; the next one is told */
-	one_pull(&c.o);
-	assert_int_equal(c.o.sent[MSG_HERE], 3);
-	assert_int_equal(c.o.last_to[MSG_HERE], 2);
-	assert_true(nodeset_has(&l->here_wait, 2));
-	losses_heard(&c.e, 0, false); /* it has to answer, too */
-	assert_true(nodeset_has(&l->here_wait, 0));
-	assert_int_equal(losses_on_void(&c.e, 0, &(struct wire_void_to){ .id = 0 }), 0);
-	assert_false(c.e.guest->joined);
-	one_pull(&c.o);
-	assert_int_equal(c.o.reports[TIDAL_REPORT_READY], 0);
-	link_down(c.e.link, 2); /* nobody is left to be told */
-	one_pull(&c.o);
-	assert_true(c.e.guest->joined);
-	assert_int_equal(c.o.reports[TIDAL_REPORT_READY], 1);
 	one_close(&c.o);
 }
 
@@ -657,8 +539,6 @@ int main(void)
 		cmocka_unit_test(answers_of_an_earlier_round),
 		cmocka_unit_test(another_master),
 		cmocka_unit_test(back_without_having_been_met),
-		cmocka_unit_test(an_earlier_life_nobody_heard_of),
-		cmocka_unit_test(takes_part_when_all_have_heard),
 		cmocka_unit_test(no_room_to_tell),
 		cmocka_unit_test(room_to_tell_one),
 		cmocka_unit_test(what_is_left),
