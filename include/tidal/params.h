@@ -15,7 +15,8 @@ TIDAL_BEGIN_DECLS
 
 enum tidal_param_flags {
 	/* The transport delivers every message exactly once (order does not matter): the
-	 * link keeps no copies and sends no acknowledgements. For exploration and embedders. */
+	 * link keeps no copies and sends no acknowledgements. For exploration and embedders.
+	 * Where nodes may die, messages from one node to another must also keep their order. */
 	TIDAL_PARAM_IDEAL_LINK = 1u << 0,
 	/* The host reports retired instructions (TIDAL_EV_RETIRED): a hold ends with the
 	 * first one. Without it a hold lasts hold_ns. */
