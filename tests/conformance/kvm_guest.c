@@ -108,6 +108,22 @@ int kvm_guest_boot(struct tidal_host *host, tidal_vcpuid vcpu, uint64_t pc)
 	return r;
 }
 
+int kvm_guest_args(struct tidal_host *host, tidal_vcpuid vcpu, const uint64_t args[6])
+{
+	struct tidal_kvm_vcpu kvm;
+	struct kvm_regs r;
+
+	if (tidal_kvm_vcpu(host, vcpu, &kvm) || ioctl(kvm.fd, KVM_GET_REGS, &r))
+		return EIO;
+	r.rdi = args[0];
+	r.rsi = args[1];
+	r.rdx = args[2];
+	r.rcx = args[3];
+	r.r8 = args[4];
+	r.r9 = args[5];
+	return ioctl(kvm.fd, KVM_SET_REGS, &r) ? errno : 0;
+}
+
 int kvm_guest_try(int error, const char **why)
 {
 	(void)why; /* tidal_kvm_open() has set it */

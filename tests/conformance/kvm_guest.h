@@ -25,6 +25,9 @@ void kvm_guest_close(struct kvm_guest *guest);
  * there is any; general registers are 0. 0, or what failed. */
 int kvm_guest_boot(struct tidal_host *host, tidal_vcpuid vcpu, uint64_t pc);
 
+/* Its arguments, as a C function gets them: rdi, rsi, rdx, rcx, r8, r9. Likewise. */
+int kvm_guest_args(struct tidal_host *host, tidal_vcpuid vcpu, const uint64_t args[6]);
+
 /* Is there a way to test on this machine? 1: no, and *why says why; 0; or an error. */
 int kvm_guest_try(int error, const char **why);
 

@@ -22,6 +22,14 @@ int kvm_guest_boot(struct tidal_host *host, tidal_vcpuid vcpu, uint64_t pc)
 	return TIDAL_ENOSYS;
 }
 
+int kvm_guest_args(struct tidal_host *host, tidal_vcpuid vcpu, const uint64_t args[6])
+{
+	(void)host;
+	(void)vcpu;
+	(void)args;
+	return TIDAL_ENOSYS;
+}
+
 int kvm_guest_try(int error, const char **why)
 {
 	(void)why;
