@@ -20,7 +20,7 @@ enum tidal_action_kind {
 	TIDAL_ACT_MAP = 2,	/* token. Map pages; replaces what is mapped there */
 	TIDAL_ACT_UNMAP = 3,	/* token. Unmap pages; their bytes stay in their frames */
 	TIDAL_ACT_PROTECT = 4,	/* token. Make mapped pages read-only */
-	TIDAL_ACT_ZERO = 5,	/* token. Fill a frame with zeroes */
+	TIDAL_ACT_ZERO = 5,	/* token. Fill frames with zeroes */
 	TIDAL_ACT_POST = 6,	/* a frame to receive into; the driver's until a message is in it */
 	TIDAL_ACT_RUN = 7,	/* run a vCPU on a hyperthread until it stalls or stops */
 	TIDAL_ACT_STOP = 8,	/* stop a running vCPU soon: answered by a stall or VCPU_STOPPED */
@@ -73,6 +73,19 @@ struct tidal_act_send {
 	uint32_t buf;
 	uint32_t payload_len;
 	tidal_gfn gfn;
+};
+
+/*
+ * ZERO: frames frame + i for every bit i of mask. *background* 0: a page waits for it, and mask has
+ * one bit: do it now, by stores that leave the frame in the cache. 1: nobody waits: it may take
+ * any time, and should be in nobody's way; mask has one bit unless TIDAL_CMD_SET_ZEROING allows more.
+ * One HOST_DONE answers for all frames of an action. POST: frame only.
+ */
+struct tidal_act_frame { /* ZERO, POST */
+	uint64_t token;
+	tidal_frame frame;
+	uint32_t background;
+	uint64_t mask;
 };
 
 struct tidal_act_vcpu { /* RUN, STOP, SAVE, LOAD, DROP */
@@ -136,7 +149,7 @@ struct tidal_action {
 	union {
 		struct tidal_act_send send;
 		struct tidal_act_pages pages;
-		struct { uint64_t token; tidal_frame frame; } frame; /* ZERO, POST */
+		struct tidal_act_frame frame;
 		struct tidal_act_vcpu vcpu;
 		struct { uint32_t buf; } buf;
 		struct { uint32_t requester; tidal_gfn gfn; int32_t status; } complete;

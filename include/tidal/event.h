@@ -126,7 +126,12 @@ enum tidal_command {
 	TIDAL_CMD_PAUSE = 6,	  /* run no vCPU here; those that run get TIDAL_ACT_STOP */
 	TIDAL_CMD_CONTINUE = 7,	  /* the reverse; a core starts paused */
 	TIDAL_CMD_EVICT = 8,	  /* gfn: push this page off the node (tests, drains) */
+	/* gfn: so many frames, 1 .. TIDAL_ZEROING_MAX, may be zeroed in the background at a time.
+	 * A core starts with 1. From 64 on an action names up to 64 frames. Else ERANGE. */
+	TIDAL_CMD_SET_ZEROING = 9,
 };
+
+#define TIDAL_ZEROING_MAX 1024
 
 struct tidal_ev_command {
 	uint32_t command; /* enum tidal_command */

@@ -55,15 +55,43 @@ static void delete(struct bitmap *b, uint32_t n)
 	}
 }
 
-uint32_t bitmap_take(struct bitmap *b)
+/* The lowest member of one that isn't empty. */
+static uint32_t lowest(const struct bitmap *b)
 {
 	uint32_t n = 0;
 
-	if (b->count == 0)
-		return BITMAP_NONE;
 	for (uint32_t level = b->levels; level-- > 0;)
 		n = n * 64 + (uint32_t)__builtin_ctzll(words_of(b, level)[n]);
+	return n;
+}
+
+uint32_t bitmap_take(struct bitmap *b)
+{
+	uint32_t n;
+
+	if (b->count == 0)
+		return BITMAP_NONE;
+	n = lowest(b);
 	delete(b, n);
 	b->count--;
 	return n;
+}
+
+uint32_t bitmap_take_some(struct bitmap *b, uint32_t most, uint64_t *mask)
+{
+	uint32_t first, taken = 0;
+
+	if (b->count == 0)
+		return BITMAP_NONE;
+	first = lowest(b);
+	*mask = 0;
+	for (uint64_t word = words_of(b, 0)[first / 64]; word && taken < most; word &= word - 1) {
+		uint32_t n = first / 64 * 64 + (uint32_t)__builtin_ctzll(word);
+
+		*mask |= UINT64_C(1) << (n - first);
+		delete(b, n);
+		taken++;
+	}
+	b->count -= taken;
+	return first;
 }

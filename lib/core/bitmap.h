@@ -27,5 +27,10 @@ bool bitmap_has(const struct bitmap *b, uint32_t n);
 void bitmap_put(struct bitmap *b, uint32_t n);
 /* Take any member out; NONE: there is none. */
 uint32_t bitmap_take(struct bitmap *b);
+/*
+ * Take out up to *most* (1 .. 64) members of one word: the first of them is returned, and bit i of
+ * *mask* stands for the first + i; NONE: there are none.
+ */
+uint32_t bitmap_take_some(struct bitmap *b, uint32_t most, uint64_t *mask);
 
 #endif

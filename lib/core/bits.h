@@ -46,6 +46,15 @@ static inline uint64_t epoch_next(uint64_t e)
 	return (e + 1) & EPOCH_MASK;
 }
 
+/* How many bits are set? Without such an instruction the compiler would call its library. */
+static inline unsigned ones(uint64_t w)
+{
+	w -= w >> 1 & 0x5555555555555555u;
+	w = (w & 0x3333333333333333u) + (w >> 2 & 0x3333333333333333u);
+	w = (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+	return (unsigned)(w * 0x0101010101010101u >> 56);
+}
+
 static inline uint64_t min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

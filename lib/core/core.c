@@ -156,7 +156,8 @@ static bool sends_nothing(const struct tidal_event *ev)
 		return ev->u.command.command == TIDAL_CMD_PAUSE ||
 		       ev->u.command.command == TIDAL_CMD_CONTINUE ||
 		       ev->u.command.command == TIDAL_CMD_SET_POLICY ||
-		       ev->u.command.command == TIDAL_CMD_SET_WEIGHTS;
+		       ev->u.command.command == TIDAL_CMD_SET_WEIGHTS ||
+		       ev->u.command.command == TIDAL_CMD_SET_ZEROING;
 	default:
 		return false;
 	}
@@ -225,7 +226,7 @@ static bool pull_post(struct frames *f, struct tidal_action *action)
 	if (frame == TIDAL_FRAME_NONE)
 		return false;
 	f->posted++;
-	*action = (struct tidal_action){ .kind = TIDAL_ACT_POST, .u.frame = { 0, frame } };
+	*action = (struct tidal_action){ .kind = TIDAL_ACT_POST, .u.frame = { .frame = frame } };
 	return true;
 }
 
@@ -285,20 +286,17 @@ static bool pull_stop(struct tidal_core *core, struct tidal_action *action)
 	return false;
 }
 
-/* Zeroing in the background, when there is nothing else to do: one frame at a time. */
+/* Zeroing in the background, when there is nothing else to do. */
 static bool pull_zero(struct tidal_core *core, struct tidal_action *action)
 {
-	tidal_frame frame;
+	struct frame_run run;
 
-	if (core->frames.zeroing || core->transits.room_first)
+	if (core->transits.room_first || !frames_begin_scrub(&core->frames, &run))
 		return false;
-	frame = frames_take_dirty(&core->frames);
-	if (frame == TIDAL_FRAME_NONE)
-		return false;
-	core->frames.zeroing++;
-	core->frames.background = frame + 1;
-	*action = (struct tidal_action){ .kind = TIDAL_ACT_ZERO,
-					 .u.frame = { tag(TOKEN_ZERO, frame), frame } };
+	*action = (struct tidal_action){
+		.kind = TIDAL_ACT_ZERO,
+		.u.frame = { tag(TOKEN_ZERO, run.first), run.first, 1, run.mask },
+	};
 	return true;
 }
 

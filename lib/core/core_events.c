@@ -115,19 +115,13 @@ EVENT(on_stall_event)
 
 static int zeroed(struct engine *e, uint64_t which, int status)
 {
-	tidal_frame frame = e->frames->background - 1;
+	uint32_t n = which < e->frames->total
+			     ? frames_end_scrub(e->frames, (tidal_frame)which, status >= 0)
+			     : 0;
 
-	if (e->frames->background == 0 || which != frame)
-		return TIDAL_EINVAL;
-	e->frames->zeroing--;
-	e->frames->background = 0;
-	if (status < 0) {
-		frames_put_dirty(e->frames, frame);
-	} else {
-		frames_put_zeroed(e->frames, frame);
-		e->stats->zeroed_idle++;
-	}
-	return 0;
+	if (status >= 0)
+		e->stats->zeroed_idle += n;
+	return n ? 0 : TIDAL_EINVAL;
 }
 
 static int page_done(struct engine *e, const struct tidal_ev_host_done *done, tidal_gfn gfn)
@@ -394,6 +388,11 @@ EVENT(on_command)
 		return 0;
 	case TIDAL_CMD_EVICT:
 		return evict(e, c->gfn);
+	case TIDAL_CMD_SET_ZEROING:
+		if (c->gfn == 0 || c->gfn > TIDAL_ZEROING_MAX)
+			return TIDAL_ERANGE;
+		e->frames->zeroing_max = (uint32_t)c->gfn;
+		return 0;
 	default:
 		return TIDAL_EINVAL;
 	}

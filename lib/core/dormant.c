@@ -81,7 +81,7 @@ void proto_convert(struct engine *e, struct transit *t, struct page *page)
 		engine_store(e, page); /* keeps its place in the page table */
 	*actq_add(e->actq, TIDAL_ACT_ZERO) = (struct tidal_action){
 		.kind = TIDAL_ACT_ZERO,
-		.u.frame = { tag(TOKEN_PAGE, t->gfn), t->frame },
+		.u.frame = { tag(TOKEN_PAGE, t->gfn), t->frame, 0, 1 },
 	};
 }
 

@@ -16,12 +16,19 @@
 #include "bitmap.h"
 
 #define FRAMES_WARM 32
+#define FRAMES_SCRUBS 16 /* actions of zeroing in the background at a time */
 
 struct frame_list {
 	uint32_t count;
 	uint32_t warm_used;
 	tidal_frame warm[FRAMES_WARM]; /* a stack; what it can't hold is in the bitmap */
 	struct bitmap cold;
+};
+
+/* Frames first + i for every bit i of mask; bit 0 is set. */
+struct frame_run {
+	tidal_frame first;
+	uint64_t mask;
 };
 
 struct frames {
@@ -32,7 +39,9 @@ struct frames {
 	uint32_t promised;	/* of those, for answers that are due */
 	uint32_t departing;	/* sent, not acknowledged */
 	uint32_t zeroing;	/* being zeroed */
-	uint32_t background;	/* of those: the one that no page waits for, + 1; 0: none */
+	uint32_t zeroing_max;	/* unless pages wait for more */
+	uint32_t scrubs;	/* runs that no page waits for */
+	struct frame_run scrub[FRAMES_SCRUBS];
 	uint32_t landing, reserve, low, high;
 	struct frame_list zeroed, dirty;
 };
@@ -58,6 +67,14 @@ static inline uint32_t frames_to_zero(const struct frames *f)
 /* Take a clean one / any one, dirty first; NONE when there is none. */
 tidal_frame frames_take_zeroed(struct frames *f);
 tidal_frame frames_take_dirty(struct frames *f);
+/*
+ * Some to be zeroed while nobody waits, the coldest first: as many as may be at a time, and
+ * no more than this node can do without meanwhile. false: none now.
+ */
+bool frames_begin_scrub(struct frames *f, struct frame_run *run);
+/* The run that begins with this frame is over: zeroed, or not. Returns how many frames it had; 0: there
+ * is no such run. */
+uint32_t frames_end_scrub(struct frames *f, tidal_frame first, bool zeroed);
 /* Give one back. */
 void frames_put_zeroed(struct frames *f, tidal_frame frame);
 void frames_put_dirty(struct frames *f, tidal_frame frame);

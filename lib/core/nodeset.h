@@ -33,21 +33,12 @@ static inline bool nodeset_empty(const struct tidal_nodeset *s)
 	return true;
 }
 
-/* Without a popcount instruction the compiler would call its library. */
-static inline unsigned nodeset_ones(uint64_t w)
-{
-	w -= w >> 1 & 0x5555555555555555u;
-	w = (w & 0x3333333333333333u) + (w >> 2 & 0x3333333333333333u);
-	w = (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-	return (unsigned)(w * 0x0101010101010101u >> 56);
-}
-
 static inline unsigned nodeset_count(const struct tidal_nodeset *s)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < NODESET_WORDS; i++)
-		n += nodeset_ones(s->w[i]);
+		n += ones(s->w[i]);
 	return n;
 }
 

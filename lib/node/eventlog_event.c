@@ -232,10 +232,15 @@ static void put_pages(struct out *o, const struct tidal_action *a)
 	out_u16(o, p->test);
 }
 
+/* Of one frame as it always was: logs of before there were several replay. */
 static void put_frame(struct out *o, const struct tidal_action *a)
 {
-	out_u64(o, a->u.frame.token);
-	out_u32(o, a->u.frame.frame);
+	const struct tidal_act_frame *f = &a->u.frame;
+
+	out_u64(o, f->token);
+	out_u32(o, f->frame);
+	if ((f->mask & (f->mask - 1)) != 0)
+		out_u64(o, f->mask);
 }
 
 static void put_vcpu(struct out *o, const struct tidal_action *a)

@@ -33,6 +33,7 @@ struct pod_pending {
 	uint32_t kind; /* enum tidal_action_kind */
 	tidal_gfn gfn;
 	tidal_frame frame;
+	uint64_t mask; /* of a ZERO */
 	uint32_t prot, buf;
 	tidal_vcpuid vcpu;
 };

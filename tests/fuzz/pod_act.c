@@ -99,6 +99,17 @@ static void take_frame(struct pod_node *n, tidal_frame frame, enum pod_use use)
 	n->use[frame] = (uint8_t)use;
 }
 
+static void act_zero(struct pod_node *n, const struct tidal_act_frame *f)
+{
+	struct pod_pending *k = note(n, TIDAL_ACT_ZERO, f->token);
+
+	MUST(f->mask && (f->background || f->mask == 1));
+	k->frame = f->frame;
+	k->mask = f->mask;
+	for (uint64_t mask = f->mask; mask; mask &= mask - 1)
+		take_frame(n, f->frame + (tidal_frame)__builtin_ctzll(mask), POD_ZEROING);
+}
+
 static void act_post(struct pod_node *n, tidal_frame frame)
 {
 	take_frame(n, frame, POD_POSTED);
@@ -194,10 +205,7 @@ void pod_act(struct pod *p, struct pod_node *n, const struct tidal_action *a)
 	case TIDAL_ACT_MAP: act_map(n, &a->u.pages); break;
 	case TIDAL_ACT_UNMAP:
 	case TIDAL_ACT_PROTECT: act_unmap(n, a->kind, &a->u.pages); break;
-	case TIDAL_ACT_ZERO:
-		take_frame(n, a->u.frame.frame, POD_ZEROING);
-		note(n, a->kind, a->u.frame.token)->frame = a->u.frame.frame;
-		break;
+	case TIDAL_ACT_ZERO: act_zero(n, &a->u.frame); break;
 	case TIDAL_ACT_POST: act_post(n, a->u.frame.frame); break;
 	case TIDAL_ACT_RUN: act_run(n, &a->u.vcpu); break;
 	case TIDAL_ACT_STOP: MUST(a->u.vcpu.vcpu < POD_VCPUS && n->here[a->u.vcpu.vcpu]); break;
@@ -222,8 +230,8 @@ static void answered(struct pod_node *n, const struct tidal_ev_host_done *done)
 		return;
 	k = n->pending[i];
 	n->pending[i] = n->pending[--n->pendings];
-	if (k.kind == TIDAL_ACT_ZERO)
-		n->use[k.frame] = POD_CORES_OWN;
+	for (uint64_t mask = k.kind == TIDAL_ACT_ZERO ? k.mask : 0; mask; mask &= mask - 1)
+		n->use[k.frame + (tidal_frame)__builtin_ctzll(mask)] = POD_CORES_OWN;
 	if (k.kind == TIDAL_ACT_LOAD || (k.kind == TIDAL_ACT_SAVE && done->status < 0))
 		free_buf(n, k.buf);
 	if (done->status < 0)

@@ -171,7 +171,8 @@ static void act(struct world *w, unsigned node, const struct tidal_action *a)
 	case TIDAL_ACT_ZERO:
 		if (fails(w, node, a->u.frame.token))
 			break;
-		h->frame[a->u.frame.frame] = 0;
+		for (uint64_t mask = a->u.frame.mask; mask; mask &= mask - 1)
+			h->frame[a->u.frame.frame + (unsigned)__builtin_ctzll(mask)] = 0;
 		done(w, node, a->u.frame.token, NULL);
 		break;
 	case TIDAL_ACT_POST:

@@ -82,11 +82,49 @@ static void test_far_apart(void **state)
 	test_free(b);
 }
 
+/*
+ * Some of a word at a time, however they lie. Was seen to fail with a mask that begins at the word
+ * instead of its first member, and with a count that is left as it was.
+ */
+static void test_some(void **state)
+{
+	const uint32_t size = 4097;
+	struct bitmap *b = open_bitmap(size);
+	bool in[4097] = { false };
+	uint64_t random = 3, mask = 0;
+
+	(void)state;
+	assert_int_equal(bitmap_take_some(b, 64, &mask), BITMAP_NONE);
+	for (unsigned round = 0; round < 300; round++) {
+		uint32_t most = 1 + (uint32_t)random_below(&random, 64), first, n = 0;
+
+		for (unsigned i = 0; i < 20; i++) {
+			uint32_t at = (uint32_t)random_below(&random, size);
+
+			if (!in[at])
+				bitmap_put(b, at);
+			in[at] = true;
+		}
+		first = bitmap_take_some(b, most, &mask);
+		assert_true(mask & 1);
+		for (; mask; mask &= mask - 1, n++) {
+			uint32_t at = first + (uint32_t)__builtin_ctzll(mask);
+
+			assert_true(at < size && in[at] && at / 64 == first / 64);
+			in[at] = false;
+		}
+		assert_in_range(n, 1, most);
+		check_all(b, in, size);
+	}
+	test_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_like_an_array),
 		cmocka_unit_test(test_far_apart),
+		cmocka_unit_test(test_some),
 	};
 
 	return cmocka_run_group_tests_name("bitmap", tests, NULL, NULL);
