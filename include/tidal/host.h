@@ -124,6 +124,16 @@ struct tidal_host_ops {
 	 * budget of 0, and runs none.
 	 */
 	int (*vcpu_enter)(struct tidal_host *, uint32_t hthread, tidal_time now, uint32_t budget);
+
+	/*
+	 * Optional, else NULL: fill frames first + i, for every bit i of mask, with zeroes, past the
+	 * caches where the machine can; done when it returns, and no event follows. The frames belong
+	 * to nobody: they are not mapped, and until it returns no other operation names them. Any
+	 * thread, of any priority (so it holds no lock that other operations take), several at a time,
+	 * and while other threads are in any other operation but close(). EBUSY: one is mapped;
+	 * ERANGE: no such frame; EINVAL: mask is 0; ENOMEM: some may be zeroed.
+	 */
+	int (*scrub)(struct tidal_host *, tidal_frame first, uint64_t mask);
 };
 
 TIDAL_END_DECLS

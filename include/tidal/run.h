@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tidal/run.h - threads for a node: one that drives it while nobody else does, and one for each
- * hyperthread, if the host can run vCPUs in threads of its callers (struct tidal_host_caps).
+ * tidal/run.h - threads for a node: one that drives it while nobody else does, one for each
+ * hyperthread, if the host can run vCPUs in threads of its callers (struct tidal_host_ops:
+ * vcpu_enter), and some that zero free frames while nothing else wants a processor (scrub).
  *
  * All functions of a node (node.h) may be called by any thread, started or not; only
  * tidal_node_close(), start and stop want no other call at the same time as themselves, but stop may
@@ -45,9 +46,16 @@ struct tidal_run_config {
 	 */
 	void (*failed)(void *arg, int error);
 	void *arg;
+	/*
+	 * Threads of the lowest priority (SCHED_IDLE) that zero frames in the background, for each
+	 * NUMA node of this machine, 0 .. 16. With hwloc they stay on their NUMA node, and each of n
+	 * nodes gets an n-th of the frames: memory that is first touched there lies there. 0, or a host
+	 * that can't (scrub): whoever steps the node zeroes, a frame at a time.
+	 */
+	uint32_t zeroers;
 };
 
-/* 2,000 instructions, 20 us of spinning, naps of 200 us, runners, nothing pinned, the clock. */
+/* 2,000 instructions, 20 us of spinning, naps of 200 us, runners, nothing pinned, the clock, one zeroer. */
 TIDAL_API void tidal_run_config_init(struct tidal_run_config *config, size_t size);
 
 /*

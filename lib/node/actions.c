@@ -138,6 +138,12 @@ static void act_zero(struct tidal_node *n, const struct tidal_action *a)
 {
 	int ret;
 
+	if (zeroing_give(n, &a->u.frame))
+		return;
+	if (a->u.frame.mask & (a->u.frame.mask - 1)) {
+		zeroing_several(n, &a->u.frame);
+		return;
+	}
 	ASK_HOST(n, ret, n->host_ops->zero(n->host, a->u.frame.token, a->u.frame.frame));
 	answer_failure(n, a->u.frame.token, ret);
 }

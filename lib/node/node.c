@@ -179,6 +179,7 @@ static bool settle(struct tidal_node *n)
 	for (int i = 0; more && i < ROUNDS && n->broken == 0; i++) {
 		more = messages_pump(n) > 0;
 		more |= events_poll(n, 0) > 0;
+		more |= zeroing_collect(n) > 0;
 		more |= events_push(n) > 0;
 		more |= access_push(n) > 0;
 		any |= more;

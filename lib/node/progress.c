@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "driver.h"
+#include "zeroers.h"
 
 #define SECOND UINT64_C(1000000000)
 #define SLEEP_MAX (3600 * SECOND) /* a deadline may be TIDAL_NEVER */
@@ -50,7 +51,7 @@ static bool may_sleep(struct tidal_node *n, tidal_time now, int wire_fd)
 static void wait_for(struct tidal_node *n)
 {
 	struct threads *t = n->threads;
-	struct pollfd fds[3];
+	struct pollfd fds[4];
 	struct timespec rest = { 0 };
 	tidal_time now;
 	bool sleeps;
@@ -60,6 +61,7 @@ static void wait_for(struct tidal_node *n)
 	fds[0] = (struct pollfd){ .fd = t->wake_fd, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = n->wire_ops->wait_fd(n->wire), .events = POLLIN };
 	fds[2] = (struct pollfd){ .fd = n->host_ops->wait_fd(n->host), .events = POLLIN };
+	fds[3] = (struct pollfd){ .fd = t->zeroers ? zeroers_fd(t->zeroers) : -1, .events = POLLIN };
 	sleeps = may_sleep(n, now, fds[1].fd);
 	if (sleeps)
 		rest = (struct timespec){ .tv_sec = (time_t)((t->until - now) / SECOND),
@@ -67,7 +69,9 @@ static void wait_for(struct tidal_node *n)
 	tidal_node_unlock(n);
 	if (!sleeps)
 		return;
-	(void)ppoll(fds, 3, &rest, NULL); /* descriptors below 0 are none */
+	(void)ppoll(fds, 4, &rest, NULL); /* descriptors below 0 are none */
+	if (fds[3].revents)
+		zeroers_hush(t->zeroers); /* they end after this thread */
 	tidal_node_lock(n);
 	t->asleep = false;
 	forget_wakes(t);

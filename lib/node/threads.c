@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "driver.h"
+#include "zeroers.h"
 
 /* ---- the lock ---- */
 
@@ -96,6 +97,7 @@ void threads_close(struct tidal_node *n)
 	(void)ignored; /* whoever closes it doesn't care any more */
 	if (!t)
 		return;
+	zeroing_close(n);
 	(void)pthread_mutex_destroy(&t->lock.next);
 	(void)pthread_mutex_destroy(&t->lock.hold);
 	free(t->cpu);
@@ -143,6 +145,7 @@ void tidal_run_config_init(struct tidal_run_config *config, size_t size)
 		.nap_ns = 200000,
 		.runners = 1,
 		.progress_cpu = TIDAL_RUN_ANYWHERE,
+		.zeroers = 1,
 	};
 
 	memset(config, 0, size);
@@ -162,7 +165,8 @@ static int read_config(struct tidal_run_config *c, const struct tidal_run_config
 		if (bytes[i] != 0)
 			return TIDAL_EINVAL;
 	memcpy(c, from, from->size < sizeof(*c) ? from->size : sizeof(*c));
-	if (c->budget == 0 || c->nap_ns == 0 || c->runners > 1 || c->pin > 1)
+	if (c->budget == 0 || c->nap_ns == 0 || c->runners > 1 || c->pin > 1 ||
+	    c->zeroers > ZEROERS_MOST)
 		return TIDAL_EINVAL;
 	return 0;
 }
@@ -197,7 +201,8 @@ static int start_threads(struct tidal_node *n)
 		return err;
 	}
 	t->up = true;
-	return runners_start(n);
+	err = zeroing_start(n);
+	return err ? err : runners_start(n);
 }
 
 static int pin(const struct threads *t)
@@ -229,6 +234,7 @@ static int end_stop(struct tidal_node *n)
 
 	runners_join(t);
 	(void)pthread_join(t->progress, NULL);
+	zeroing_stop(n);
 	tidal_node_lock(n);
 	runners_free(t);
 	t->up = t->asleep = t->woken = false;

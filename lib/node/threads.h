@@ -5,6 +5,7 @@
  *	progress	steps; spins; sleeps until a descriptor or a deadline
  *	runners		one per hyperthread: a vCPU's code without the lock; what comes of it is the
  *			runner's own to push, so that no fault is handed to another thread
+ *	zeroers		zeroers.h: free frames, while nothing else wants a processor; never the lock
  */
 #ifndef TIDAL_NODE_THREADS_H
 #define TIDAL_NODE_THREADS_H
@@ -21,6 +22,9 @@ struct turnstile {
 	unsigned depth;
 };
 
+struct numa;
+struct zeroers;
+
 struct threads {
 	struct turnstile lock;
 	struct tidal_run_config config;
@@ -34,6 +38,8 @@ struct threads {
 	tidal_time until;   /* it sleeps */
 	uint32_t runners;   /* 0: vCPUs run in steps, or by themselves */
 	struct runner *runner;
+	struct zeroers *zeroers; /* NULL: none; used under the lock */
+	struct numa *numa;	 /* NULL: not known yet */
 	/* of the topology */
 	uint32_t hthreads;
 	uint32_t *cpu; /* os_index of each */
@@ -62,6 +68,18 @@ void runners_join(struct threads *t);
 void runners_free(struct threads *t);
 /* A vCPU was put on a hyperthread. */
 void runners_call(const struct threads *t, uint32_t hthread);
+
+/* zeroing.c: with the node's lock, but for stop. Errors: of zeroers_open() and numa_open(). */
+struct tidal_act_frame;
+int zeroing_start(struct tidal_node *n);
+void zeroing_stop(struct tidal_node *n);
+void zeroing_close(struct tidal_node *n);
+/* Answers become events; how many. */
+unsigned zeroing_collect(struct tidal_node *n);
+/* Is it a job for others, and do they have it now? */
+bool zeroing_give(struct tidal_node *n, const struct tidal_act_frame *f);
+/* More than one frame, at once. */
+void zeroing_several(struct tidal_node *n, const struct tidal_act_frame *f);
 
 /* pin_hwloc.c, or pin_no_hwloc.c: bind a thread to a processor. ENOSYS, ERANGE, EIO. */
 int pin_thread(pthread_t thread, uint32_t os_index);

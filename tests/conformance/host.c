@@ -41,6 +41,8 @@ int host_conformance(const struct host_adapter *adapter)
 		CASE(test_batches),
 		CASE(test_zero_test),
 		CASE(test_zero),
+		CASE(test_scrub),
+		CASE(test_scrub_by_others),
 		CASE(test_pins),
 		CASE(test_few_events_at_a_time),
 

@@ -72,6 +72,8 @@ void test_frame_data_refusals(void **state);
 void test_batches(void **state);
 void test_zero_test(void **state);
 void test_zero(void **state);
+void test_scrub(void **state);
+void test_scrub_by_others(void **state);
 void test_pins(void **state);
 void test_few_events_at_a_time(void **state);
 

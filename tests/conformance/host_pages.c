@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Cases about regions, mappings and frames; no guest runs. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -268,6 +269,104 @@ void test_zero(void **state)
 	assert_int_equal(m->ops->zero(m->host, ++m->token, 5), 0); /* was never guest memory */
 	machine_done(m);
 	assert_int_equal(machine_get(m, 5, UNMAPPED, 0), 0);
+	machine_close(m);
+}
+
+/* ---- zeroing several, by whoever likes: optional ---- */
+
+static void need_scrub(struct machine *m)
+{
+	if (m->ops->size > offsetof(struct tidal_host_ops, scrub) && m->ops->scrub)
+		return;
+	print_message("SKIP: scrub: this host doesn't have it\n");
+	machine_close(m);
+	skip();
+}
+
+static void fill(struct machine *m, tidal_frame frame)
+{
+	for (size_t at = 0; at < PAGE; at += 8)
+		machine_put(m, frame, at, UINT64_MAX);
+}
+
+static bool is_zero(struct machine *m, tidal_frame frame)
+{
+	uint64_t any = 0;
+
+	for (size_t at = 0; at < PAGE; at += 8)
+		any |= machine_get(m, frame, UNMAPPED, at);
+	return any == 0;
+}
+
+/* Frames 2 to 9 but for 5, which nobody named; 8 and 9 were never used. */
+void test_scrub(void **state)
+{
+	struct machine *m = machine_open(state);
+	const uint64_t mask = 0xf7;
+
+	need_scrub(m);
+	for (tidal_frame f = 2; f < 8; f++)
+		fill(m, f);
+	assert_int_equal(m->ops->scrub(m->host, 2, 0), TIDAL_EINVAL);
+	assert_int_equal(m->ops->scrub(m->host, m->caps.frames, 1), TIDAL_ERANGE);
+	assert_int_equal(m->ops->scrub(m->host, m->caps.frames - 1, 2), TIDAL_ERANGE);
+	machine_map(m, HOST_DATA, 4, TIDAL_PROT_RW);
+	assert_int_equal(m->ops->scrub(m->host, 2, mask), TIDAL_EBUSY);
+	machine_unmap(m, HOST_DATA, 4);
+	assert_false(is_zero(m, 4));
+	assert_int_equal(m->ops->scrub(m->host, 2, mask), 0);
+	for (tidal_frame f = 2; f < 10; f++)
+		assert_int_equal(is_zero(m, f), f != 5);
+	machine_silence(m);
+	/* and they are as good as any other: used, and zeroed again */
+	machine_map(m, HOST_DATA, 3, TIDAL_PROT_RW);
+	assert_int_equal(machine_unmap(m, HOST_DATA, 3), 1);
+	fill(m, 3);
+	assert_int_equal(m->ops->scrub(m->host, 3, 1), 0);
+	assert_true(is_zero(m, 3));
+	machine_close(m);
+}
+
+struct scrubber {
+	struct machine *m;
+	pthread_t thread;
+	tidal_frame first;
+	unsigned failures;
+};
+
+static void *scrub_main(void *arg)
+{
+	struct scrubber *s = arg;
+
+	for (unsigned i = 0; i < 200; i++)
+		s->failures += s->m->ops->scrub(s->m->host, s->first, 0x5d) != 0;
+	return NULL;
+}
+
+/* Two other threads zero frames again and again while pages of frames next to those come and go. */
+void test_scrub_by_others(void **state)
+{
+	struct machine *m = machine_open(state);
+	struct scrubber s[2] = { { .m = m, .first = 16 }, { .m = m, .first = 32 } };
+
+	need_scrub(m);
+	for (unsigned i = 0; i < 2; i++) {
+		fill(m, s[i].first);
+		fill(m, s[i].first + 1);
+		assert_int_equal(pthread_create(&s[i].thread, NULL, scrub_main, &s[i]), 0);
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		tidal_frame frame = i % 2 ? 17 : 33; /* bit 1, which is not in the mask */
+
+		machine_map(m, HOST_DATA, frame, TIDAL_PROT_RW);
+		machine_unmap(m, HOST_DATA, frame);
+		assert_int_equal(machine_get(m, frame, UNMAPPED, 8), UINT64_MAX);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(s[i].thread, NULL), 0);
+		assert_int_equal(s[i].failures, 0);
+		assert_true(is_zero(m, s[i].first));
+	}
 	machine_close(m);
 }
 

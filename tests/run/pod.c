@@ -96,7 +96,8 @@ static void open_node(struct pod *pod, unsigned i)
 	struct pod_node *n = &pod->node[i];
 	struct tidal_params params;
 	struct tidal_node_config c = {
-		.size = sizeof(c), .params = &params, .host_ops = tidal_fake_ops(),
+		.size = sizeof(c), .params = &params,
+		.host_ops = pod->config.host_ops ? pod->config.host_ops : tidal_fake_ops(),
 		.host = n->host, .transport_ops = n->wire_ops, .transport = n->wire,
 		.callbacks = &callbacks, .arg = n,
 	};

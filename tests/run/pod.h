@@ -26,6 +26,7 @@ struct pod_config {
 	const char *provider; /* of libfabric; NULL: the in-process wire */
 	uint32_t blocking;    /* fabric: sleep on its descriptor */
 	const struct tidal_policy_ops *policy;
+	const struct tidal_host_ops *host_ops; /* of fake hosts; NULL: their own */
 };
 
 struct pod {

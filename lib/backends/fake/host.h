@@ -62,6 +62,8 @@ int fake_pages_map(struct tidal_host *host, const struct tidal_act_pages *act);
 int fake_pages_unmap(struct tidal_host *host, const struct tidal_act_pages *act);
 int fake_pages_protect(struct tidal_host *host, const struct tidal_act_pages *act);
 int fake_pages_zero(struct tidal_host *host, uint64_t token, tidal_frame frame);
+/* Without the lock: what it looks at is nobody else's. */
+int fake_pages_scrub(struct tidal_host *host, tidal_frame first, uint64_t mask);
 void *fake_pages_data(struct tidal_host *host, tidal_frame frame, tidal_gfn gfn);
 int fake_pages_pin(struct tidal_host *host, tidal_gfn gfn);
 int fake_pages_unpin(struct tidal_host *host, tidal_gfn gfn);

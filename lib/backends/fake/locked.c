@@ -190,6 +190,7 @@ const struct tidal_host_ops *tidal_fake_ops(void)
 		.poll = poll_events,
 		.wait_fd = wait_fd,
 		.vcpu_enter = enter,
+		.scrub = fake_pages_scrub,
 	};
 
 	return &ops;

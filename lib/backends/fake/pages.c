@@ -2,6 +2,7 @@
 /* Pages: what the driver does to the guest's memory. Everything takes effect at once. */
 #include <string.h>
 
+#include "backends/common/stream.h"
 #include "host.h"
 
 /* The n-th page of a batch, in ascending order; the mask loses its lowest bit. */
@@ -178,6 +179,31 @@ int fake_pages_zero(struct tidal_host *host, uint64_t token, tidal_frame frame)
 		memset(fake_mem_frame(&host->mem, frame), 0, TIDAL_PAGE_SIZE);
 	fake_host_done(host, token);
 	return 0;
+}
+
+static int scrub_check(const struct fake_mem *mem, tidal_frame first, uint64_t mask)
+{
+	if (!mask)
+		return TIDAL_EINVAL;
+	if (first >= mem->frames || 63 - (unsigned)__builtin_clzll(mask) >= mem->frames - first)
+		return TIDAL_ERANGE;
+	for (; mask; mask &= mask - 1)
+		if (mem->frame[first + (unsigned)__builtin_ctzll(mask)].mapped)
+			return TIDAL_EBUSY;
+	return 0;
+}
+
+int fake_pages_scrub(struct tidal_host *host, tidal_frame first, uint64_t mask)
+{
+	int r = scrub_check(&host->mem, first, mask);
+
+	for (; !r && mask; mask &= mask - 1) {
+		tidal_frame frame = first + (unsigned)__builtin_ctzll(mask);
+
+		if (host->mem.frame[frame].touched)
+			host_stream_zeroes(fake_mem_frame(&host->mem, frame), TIDAL_PAGE_SIZE);
+	}
+	return r;
 }
 
 /*

@@ -125,6 +125,7 @@ static uint32_t take_one_way(struct memory *m, const struct run *run, unsigned p
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		m->frame[run->frame + i].place = PLACE_TRUE;
+		m->frame[run->frame + i].written |= way != WAY_DISCARD;
 		m->frame[run->frame + i].kept = 0;
 	}
 	return n;

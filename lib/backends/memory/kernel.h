@@ -24,6 +24,8 @@ struct kernel_move {
 #define KERNEL_MOVE _IOWR(UFFDIO, 0x05, struct kernel_move)
 #define KERNEL_MOVE_DONTWAKE (UINT64_C(1) << 0)
 
+#define KERNEL_POPULATE_WRITE 23 /* advice of madvise(), 5.14 */
+
 /* USERFAULTFD_IOC_NEW of /dev/userfaultfd, 6.1: takes the flags of userfaultfd() */
 #define KERNEL_DEVICE "/dev/userfaultfd"
 #define KERNEL_NEW _IO(UFFDIO, 0x00)

@@ -11,7 +11,10 @@
  * take memory too, but never more than *zeroes* pages at a time: the oldest are taken away, and
  * given again when they are touched.
  *
- * One thread at a time, which must not touch guest memory itself except by
+ * A frame that was never used has no memory yet: the kernel zeroes it when it is touched first, and
+ * zeroing it is just that, touching it.
+ *
+ * One thread at a time (but for memory_scrub()), which must not touch guest memory itself except by
  * memory_frame_data(): it would sleep with nobody to wake it.
  */
 #ifndef MEMORY_MEMORY_H
@@ -47,6 +50,8 @@ int memory_map(struct memory *memory, const struct tidal_act_pages *act);
 int memory_unmap(struct memory *memory, const struct tidal_act_pages *act, uint32_t *zero);
 int memory_protect(struct memory *memory, const struct tidal_act_pages *act, uint32_t *zero);
 int memory_zero(struct memory *memory, tidal_frame frame);
+/* As scrub() there: any thread, while another is in any other function but close. */
+int memory_scrub(struct memory *memory, tidal_frame first, uint64_t mask);
 void *memory_frame_data(struct memory *memory, tidal_frame frame, tidal_gfn gfn);
 int memory_pin(struct memory *memory, tidal_gfn gfn);
 int memory_unpin(struct memory *memory, tidal_gfn gfn);

@@ -29,6 +29,7 @@ struct frame {
 	bool mapped;
 	uint8_t place;	/* enum place */
 	uint16_t kept;	/* 1 + its number among those kept; 0: it isn't */
+	bool written;	/* its place may hold something else than zeroes, while it isn't mapped */
 };
 
 /* RAM or ROM in this process. */

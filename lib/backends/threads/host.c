@@ -234,6 +234,11 @@ static int zero_frame(struct tidal_host *host, uint64_t token, tidal_frame frame
 	return r ? r : done(host, token, 0);
 }
 
+static int scrub(struct tidal_host *host, tidal_frame first, uint64_t mask)
+{
+	return memory_scrub(host->memory, first, mask);
+}
+
 static void *frame_data(struct tidal_host *host, tidal_frame frame, tidal_gfn gfn)
 {
 	return memory_frame_data(host->memory, frame, gfn);
@@ -295,6 +300,7 @@ const struct tidal_host_ops *tidal_threads_ops(void)
 		.clock = set_clock,
 		.poll = poll_events,
 		.wait_fd = wait_fd,
+		.scrub = scrub,
 	};
 
 	return &ops;
