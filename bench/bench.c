@@ -22,6 +22,7 @@ static const struct {
 	{ "forwards", "how often a request is passed on; writers at random nodes", bench_forwards },
 	{ "guests", "guest programs on mini-pod", bench_guests },
 	{ "real", "real guest memory by userfaultfd", bench_real },
+	{ "dense", "dense writing on a whole node, and when its guest is ready", bench_dense },
 	{ "fault", "page faults between processes, against the floor", bench_fault },
 	{ "steps", "where the time of a read fault goes", bench_fault_steps },
 	{ "rate", "read faults per second, many threads", bench_fault_rate },

@@ -11,6 +11,7 @@ void bench_messages(void);
 void bench_forwards(void);
 void bench_guests(void);
 void bench_real(void);
+void bench_dense(void);
 void bench_fault(void);
 void bench_fault_steps(void);
 void bench_fault_rate(void);

@@ -7,3 +7,8 @@ void bench_real(void)
 {
 	report_skip("libtidal was built without userfaultfd");
 }
+
+void bench_dense(void)
+{
+	report_skip("libtidal was built without userfaultfd");
+}

@@ -129,9 +129,16 @@ enum tidal_command {
 	/* gfn: so many frames, 1 .. TIDAL_ZEROING_MAX, may be zeroed in the background at a time.
 	 * A core starts with 1. From 64 on an action names up to 64 frames. Else ERANGE. */
 	TIDAL_CMD_SET_ZEROING = 9,
+	/*
+	 * gfn: where dormant pages are written to one after the other, up to so many more, 0 ..
+	 * TIDAL_AHEAD_MAX, get frames by the same stall, 64 by one action. A core starts with 0. It pays
+	 * where a stall costs more than to map a page, as with real memory: there 512. Else ERANGE.
+	 */
+	TIDAL_CMD_SET_AHEAD = 10,
 };
 
 #define TIDAL_ZEROING_MAX 1024
+#define TIDAL_AHEAD_MAX 512
 
 struct tidal_ev_command {
 	uint32_t command; /* enum tidal_command */

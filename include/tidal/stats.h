@@ -63,7 +63,8 @@ TIDAL_BEGIN_DECLS
 	X(frames_used, "gauge: frames that hold a page")                          \
 	X(pages_known, "gauge: entries of the page table")                        \
 	X(vcpus_here, "gauge: vCPUs on this node")                                \
-	X(homes_full, "owners not recorded for want of params.homes")
+	X(homes_full, "owners not recorded for want of params.homes")             \
+	X(ahead, "dormant pages given a frame before they were touched")
 
 #define TIDAL_STATS_MEMBER(name, text) uint64_t name;
 struct tidal_stats {

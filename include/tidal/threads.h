@@ -20,7 +20,8 @@
  * hyperthreads. They hold no state and stay on their node: save() and load() are ENOSYS. Use
  * tidal_policy_page(). Nothing tells when a thread has made use of its page, so
  * TIDAL_PARAM_RETIRE_EVENTS is not to be had; hold_ns should be at least the time in which a
- * thread that is woken runs (50 us on an idle machine).
+ * thread that is woken runs (50 us on an idle machine). Give the node TIDAL_CMD_SET_AHEAD with 512:
+ * threads that write to new memory from one end to the other then fault once for many pages.
  *
  * Regions: threads see RAM and ROM only. A write to ROM is a SIGSEGV.
  */

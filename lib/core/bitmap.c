@@ -95,3 +95,18 @@ uint32_t bitmap_take_some(struct bitmap *b, uint32_t most, uint64_t *mask)
 	b->count -= taken;
 	return first;
 }
+
+uint32_t bitmap_take_row(struct bitmap *b, uint32_t most, uint32_t *taken)
+{
+	uint32_t first, n = 0;
+
+	*taken = 0;
+	if (b->count == 0)
+		return BITMAP_NONE;
+	first = lowest(b);
+	for (uint64_t w = words_of(b, 0)[first / 64] >> first % 64; w & 1 && n < most; w >>= 1)
+		delete(b, first + n++);
+	b->count -= n;
+	*taken = n;
+	return first;
+}

@@ -32,5 +32,7 @@ uint32_t bitmap_take(struct bitmap *b);
  * *mask* stands for the first + i; NONE: there are none.
  */
 uint32_t bitmap_take_some(struct bitmap *b, uint32_t most, uint64_t *mask);
+/* Take out up to *most* (1 or more) numbers of one word in a row: the first, and *taken*. NONE: none. */
+uint32_t bitmap_take_row(struct bitmap *b, uint32_t most, uint32_t *taken);
 
 #endif

@@ -32,6 +32,7 @@ void core_engine(struct tidal_core *core, tidal_time now, struct engine *e)
 		.guest = &core->guest,
 		.vmm = &core->vmm,
 		.capacity = &core->capacity,
+		.ahead = &core->ahead,
 		.devices = &core->devices,
 		.decider = &core->decider,
 		.peers = REL(core, peers),
@@ -157,7 +158,8 @@ static bool sends_nothing(const struct tidal_event *ev)
 		       ev->u.command.command == TIDAL_CMD_CONTINUE ||
 		       ev->u.command.command == TIDAL_CMD_SET_POLICY ||
 		       ev->u.command.command == TIDAL_CMD_SET_WEIGHTS ||
-		       ev->u.command.command == TIDAL_CMD_SET_ZEROING;
+		       ev->u.command.command == TIDAL_CMD_SET_ZEROING ||
+		       ev->u.command.command == TIDAL_CMD_SET_AHEAD;
 	default:
 		return false;
 	}

@@ -28,6 +28,8 @@ static void count_stall(struct engine *e, uint16_t access)
 
 static bool can_begin(const struct engine *e, tidal_gfn gfn)
 {
+	if (engine_ahead(e, gfn))
+		return false;
 	return transits_room_local(e->transits) || transits_find(e->transits, gfn);
 }
 
@@ -143,6 +145,8 @@ EVENT(on_host_done)
 		return page_done(e, done, value);
 	case TOKEN_ZERO:
 		return zeroed(e, value, done->status);
+	case TOKEN_AHEAD:
+		return proto_ahead_done(e, value, done->status);
 	case TOKEN_REMOTE_IO:
 		return devices_on_remote_done(e, (uint32_t)value, done);
 	default:
@@ -392,6 +396,11 @@ EVENT(on_command)
 		if (c->gfn == 0 || c->gfn > TIDAL_ZEROING_MAX)
 			return TIDAL_ERANGE;
 		e->frames->zeroing_max = (uint32_t)c->gfn;
+		return 0;
+	case TIDAL_CMD_SET_AHEAD:
+		if (c->gfn > TIDAL_AHEAD_MAX)
+			return TIDAL_ERANGE;
+		e->ahead->most = (uint32_t)c->gfn;
 		return 0;
 	default:
 		return TIDAL_EINVAL;

@@ -24,6 +24,7 @@ struct tidal_core {
 	struct guest guest;
 	struct vmm vmm;
 	struct capacity capacity;
+	struct ahead ahead;
 	struct devices devices;
 	struct decider decider;
 	struct actq actq;

@@ -254,6 +254,8 @@ uint64_t digest_core(const struct tidal_core *core, const struct digest_view *vi
 	for (uint32_t i = 1; i <= e.transits->fresh; i++)
 		if (transit_at(e.transits, i)->state != SIT_INVALID)
 			sum += of_transit(&d, transit_at(e.transits, i));
+	for (uint32_t i = 0; i < core->ahead.batches; i++)
+		sum += fold(17, core->ahead.batch[i].gfn << 8 | core->ahead.batch[i].pages);
 	sum += view->bare ? 0 : of_ranges(&d, e.ranges) + of_owners(&d);
 	sum += of_vmm(&d, &core->vmm);
 	for (uint32_t i = 0; i < core->guest.vcpus; i++)

@@ -70,6 +70,7 @@ void proto_convert(struct engine *e, struct transit *t, struct page *page)
 	if (frame != TIDAL_FRAME_NONE) {
 		page->state = TIDAL_PAGE_EXCLUSIVE;
 		proto_map(e, t, page, frame, MAPPED_RW);
+		proto_ahead(e, t->gfn);
 		return;
 	}
 	/* none is clean: one is zeroed on the spot */

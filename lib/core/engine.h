@@ -72,6 +72,34 @@ struct capacity {
 	struct tidal_nodeset refused; /* peers that had no frame for us lately */
 };
 
+/*
+ * Dormant pages that get frames before they are touched, many by one action, where the guest writes to
+ * one page after the other: see ahead.c. While the host maps such a batch its pages count as EXCLUSIVE
+ * already, but nothing may happen to them: who asks for one comes again (EAGAIN). If the host can't
+ * map them they are dormant as before.
+ */
+#define AHEAD_STREAMS 8 /* runs of writes that are followed at a time */
+#define AHEAD_BATCHES (TIDAL_AHEAD_MAX / 64 * 2 + 2) /* rows of frames end elsewhere than rows of pages */
+#define AHEAD_FIRST 8	/* pages, when a run is noticed first; then four times as many each time */
+
+/* Pages gfn .. gfn + pages - 1, within an aligned 64, in frames in a row. */
+struct ahead_batch {
+	tidal_gfn gfn;
+	tidal_frame frame;
+	uint32_t pages;
+};
+
+struct ahead {
+	uint32_t most; /* pages at a time; 0: none */
+	uint32_t turn; /* whose place the next stream takes */
+	struct ahead_stream {
+		tidal_gfn next; /* the page that goes on with it */
+		uint32_t pages; /* that were given ahead last */
+	} stream[AHEAD_STREAMS];
+	uint32_t batches; /* that the host maps */
+	struct ahead_batch batch[AHEAD_BATCHES];
+};
+
 /* What peers said of themselves last, and what was promised to them. */
 struct peer {
 	uint32_t free, load;
@@ -143,6 +171,7 @@ struct engine {
 	struct guest *guest;
 	struct vmm *vmm;
 	struct capacity *capacity;
+	struct ahead *ahead;
 	struct devices *devices;
 	struct decider *decider;
 	struct peer *peers;
@@ -153,7 +182,8 @@ struct engine {
 };
 
 /* What a token of a host action belongs to (top byte), and what (the rest). */
-enum token { TOKEN_PAGE = 1, TOKEN_ZERO = 2, TOKEN_SAVE = 3, TOKEN_LOAD = 4, TOKEN_IO = 5, TOKEN_REMOTE_IO = 6 };
+enum token { TOKEN_PAGE = 1, TOKEN_ZERO = 2, TOKEN_SAVE = 3, TOKEN_LOAD = 4, TOKEN_IO = 5, TOKEN_REMOTE_IO = 6,
+	     TOKEN_AHEAD = 7 };
 /* The same for messages of which the end must be known. */
 enum cookie { COOKIE_OWN = 1, COOKIE_VCPU = 2, COOKIE_DROP = 3, COOKIE_REQUEST = 4, COOKIE_HERE = 5 };
 
@@ -219,6 +249,15 @@ void engine_forget(struct engine *e, tidal_gfn gfn);
 bool engine_ranges_room(const struct engine *e);
 /* Can a page without an entry get one (and its range be touched)? */
 bool engine_page_room(const struct engine *e, const struct page *page);
+
+/* Is the host mapping this page ahead? */
+static inline bool engine_ahead(const struct engine *e, tidal_gfn gfn)
+{
+	for (uint32_t i = 0; i < e->ahead->batches; i++)
+		if (gfn - e->ahead->batch[i].gfn < e->ahead->batch[i].pages)
+			return true;
+	return false;
+}
 
 /* A frame that no page uses any more; zeroed: it is known to be all zeroes. */
 void engine_free(struct engine *e, tidal_frame frame, bool zeroed);

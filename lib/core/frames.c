@@ -83,6 +83,15 @@ tidal_frame frames_take_dirty(struct frames *f)
 	return f->dirty.count ? take(&f->dirty) : f->fresh++;
 }
 
+tidal_frame frames_take_zeroed_row(struct frames *f, uint32_t most, uint32_t *taken)
+{
+	tidal_frame first = bitmap_take_row(&f->zeroed.cold, most, taken);
+
+	f->zeroed.count -= *taken;
+	f->free -= *taken;
+	return *taken ? first : TIDAL_FRAME_NONE;
+}
+
 void frames_put_zeroed(struct frames *f, tidal_frame frame)
 {
 	ASSERT(frame < f->fresh && f->free < f->total);

@@ -67,6 +67,8 @@ static inline uint32_t frames_to_zero(const struct frames *f)
 /* Take a clean one / any one, dirty first; NONE when there is none. */
 tidal_frame frames_take_zeroed(struct frames *f);
 tidal_frame frames_take_dirty(struct frames *f);
+/* Up to *most* clean ones with numbers in a row, but for the warmest: the first, and how many. */
+tidal_frame frames_take_zeroed_row(struct frames *f, uint32_t most, uint32_t *taken);
 /*
  * Some to be zeroed while nobody waits, the coldest first: as many as may be at a time, and
  * no more than this node can do without meanwhile. false: none now.

@@ -261,6 +261,8 @@ enum situation proto_situation(const struct transit *t, const struct page *page)
 
 int proto_happen(struct engine *e, enum happening h, struct occasion *o)
 {
+	if (engine_ahead(e, o->gfn))
+		return h == HAP_EVICT ? 0 : TIDAL_EAGAIN;
 	o->t = transits_find(e->transits, o->gfn);
 	engine_page(e, o->gfn, &o->page);
 	return proto_at(proto_situation(o->t, &o->page), h)(e, o);

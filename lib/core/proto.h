@@ -112,6 +112,11 @@ void proto_tell_home(struct engine *e, tidal_gfn gfn, uint64_t epoch);
 void proto_wait_for_frame(struct engine *e, struct transit *t);
 void proto_convert(struct engine *e, struct transit *t, struct page *page);
 
+/* ahead.c: a dormant page that was stalled on gets a frame: serve those to come, if it is one of many. */
+void proto_ahead(struct engine *e, tidal_gfn gfn);
+/* ahead.c: the host has mapped the batch that begins there, or could not. EINVAL: no such batch. */
+int proto_ahead_done(struct engine *e, tidal_gfn gfn, int status);
+
 /* inval.c: drop copies elsewhere. true: the transit now waits for acknowledgements. */
 bool proto_revoke(struct engine *e, struct transit *t, struct page *page);
 /* inval.c: ask all of a set to drop their copies. */

@@ -187,7 +187,7 @@ static bool satisfied(const struct engine *e, const struct page *page, uint8_t a
 {
 	const struct transit *t = transits_find(e->transits, page->gfn);
 
-	if (t && t->state != SIT_HELD)
+	if ((t && t->state != SIT_HELD) || engine_ahead(e, page->gfn))
 		return false;
 	if (access == TIDAL_READ || access == TIDAL_EXEC)
 		return page->map != UNMAPPED;

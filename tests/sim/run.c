@@ -132,7 +132,8 @@ static void open_world(struct run *r)
 		.policy = ops[s->policy % POLICIES], .spread = s->spread_vcpus,
 		.no_retire = s->no_retire, .slice = (unsigned)s->slice, .ideal = s->ideal,
 		.tune = tune, .place = place, .arg = r, .hooks = &hooks, .hooks_arg = r,
-		.plant = (uint8_t)s->plant,
+		.plant = (uint8_t)s->plant, .ahead = (uint32_t)s->ahead,
+		.zeroing = (uint32_t)s->zeroing,
 	};
 
 	r->w = world_open(&c, program, r);

@@ -144,6 +144,13 @@ static void choose_guest(struct setting *s, uint64_t *r)
 	s->idle = one_in(r, 4) ? pick(r, 1, 30) : 0;
 }
 
+/* From a draw of its own: what came before it is as it was without. */
+static void choose_batches(struct setting *s, uint64_t r)
+{
+	s->ahead = one_in(&r, 3) ? pick(&r, 1, one_in(&r, 2) ? 512 : 16) : 0;
+	s->zeroing = one_in(&r, 3) ? pick(&r, 1, one_in(&r, 2) ? 1024 : 16) : 0;
+}
+
 void setting_choose(struct setting *s, uint64_t seed, const struct setting_limits *limits)
 {
 	uint64_t r = setting_mix(seed, 0);
@@ -158,6 +165,7 @@ void setting_choose(struct setting *s, uint64_t seed, const struct setting_limit
 	choose_guest(s, &r);
 	s->fail_ppm = one_in(&r, 4) ? pick_small(&r, 100, 30000) : 0;
 	s->plant = limits->plant;
+	choose_batches(s, setting_mix(seed, 1));
 	if (s->plant < PLANT_OF_IDEAL)
 		return;
 	s->ideal = 1; /* or the link would mend it */

@@ -62,7 +62,9 @@
 	X(idle, "per mille: waits for an interrupt first")                                    \
 	X(sweep, "pushes between two checks of everything")                                   \
 	X(patience_us, "virtual time after which who waits must have got on")                 \
-	X(plant, "enum world_plant")
+	X(plant, "enum world_plant")                                                          \
+	X(ahead, "dormant pages that get frames ahead of the guest, at most")                 \
+	X(zeroing, "frames zeroed in the background at a time; 0: one")
 
 enum setting_policy { POLICY_COST, POLICY_PAGE, POLICY_VCPU, POLICIES };
 

@@ -108,7 +108,8 @@ static uint64_t *setting_member(struct setting *s, unsigned i)
 	uint64_t *const members[] = { &s->jitter_ns, &s->work_ns, &s->fail_ppm, &s->messages, &s->transits,
 				      &s->ranges, &s->homes, &s->hints, &s->landing, &s->rto_ns,
 				      &s->hold_ns, &s->hold_max_ns, &s->reserve_ns, &s->backoff_ns,
-				      &s->slice_ns, &s->slice, &s->no_retire, &s->spread_memory };
+				      &s->slice_ns, &s->slice, &s->no_retire, &s->spread_memory, &s->ahead,
+				      &s->zeroing };
 
 	return i < sizeof(members) / sizeof(members[0]) ? members[i] : NULL;
 }

@@ -198,13 +198,23 @@ static void free_host(struct host *h)
 	free(h->post_list);
 }
 
+static void order(struct world *w, unsigned node, uint32_t command, uint32_t number)
+{
+	struct tidal_event ev = { .kind = TIDAL_EV_COMMAND };
+
+	ev.u.command.command = command;
+	ev.u.command.gfn = number;
+	if (world_push(w, node, &ev))
+		world_violate(w, "node %u does not start", node);
+}
+
 static void start_host(struct world *w, unsigned node)
 {
-	struct tidal_event go = { .kind = TIDAL_EV_COMMAND };
-
-	go.u.command.command = TIDAL_CMD_CONTINUE;
-	if (world_push(w, node, &go))
-		world_violate(w, "node %u does not start", node);
+	if (w->c.ahead)
+		order(w, node, TIDAL_CMD_SET_AHEAD, w->c.ahead);
+	if (w->c.zeroing)
+		order(w, node, TIDAL_CMD_SET_ZEROING, w->c.zeroing);
+	order(w, node, TIDAL_CMD_CONTINUE, 0);
 }
 
 struct world *world_open(const struct world_config *config, world_program program, void *arg)

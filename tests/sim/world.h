@@ -69,6 +69,7 @@ struct world_config {
 	const struct world_hooks *hooks; /* NULL: none */
 	void *hooks_arg;
 	uint8_t plant; /* enum world_plant */
+	uint32_t ahead, zeroing; /* TIDAL_CMD_SET_AHEAD, _ZEROING; 0: as a core starts */
 };
 
 /* One access of a vCPU. A crossing store touches gfn and gfn + 1 at once. With `fetch` the

@@ -38,12 +38,16 @@ static bool fails(struct world *w, unsigned node, uint64_t token)
 
 static void act_map(struct world *w, unsigned node, const struct tidal_act_pages *p)
 {
-	struct mapping *m = &w->host[node].map[p->gfn];
+	tidal_frame frame = p->frame + 1;
 
 	if (fails(w, node, p->token))
 		return;
-	m->frame = p->frame + 1;
-	m->prot = (uint8_t)p->prot;
+	for (uint64_t mask = p->mask; mask; mask &= mask - 1) {
+		struct mapping *m = &w->host[node].map[p->gfn + (unsigned)__builtin_ctzll(mask)];
+
+		m->frame = frame++;
+		m->prot = (uint8_t)p->prot;
+	}
 	done(w, node, p->token, NULL);
 }
 

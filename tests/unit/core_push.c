@@ -122,7 +122,7 @@ static void check_refused_commands(struct one_core *o)
 	struct tidal_event ev = one_command(0, 0);
 
 	check_refused(o, &ev, TIDAL_EINVAL);
-	ev = one_command(TIDAL_CMD_SET_ZEROING + 1, 0);
+	ev = one_command(TIDAL_CMD_SET_AHEAD + 1, 0);
 	check_refused(o, &ev, TIDAL_EINVAL);
 	ev = one_command(TIDAL_CMD_MOVE_VCPU, 0);
 	ev.u.command.node = 3;
@@ -137,6 +137,8 @@ static void check_refused_commands(struct one_core *o)
 	ev = one_command(TIDAL_CMD_EVICT, ONE_PAGES);
 	check_refused(o, &ev, TIDAL_ERANGE);
 	ev = one_command(TIDAL_CMD_SET_ZEROING, 0);
+	check_refused(o, &ev, TIDAL_ERANGE);
+	ev = one_command(TIDAL_CMD_SET_AHEAD, TIDAL_AHEAD_MAX + 1);
 	check_refused(o, &ev, TIDAL_ERANGE);
 	ev = one_command(TIDAL_CMD_SET_ZEROING, TIDAL_ZEROING_MAX + 1);
 	check_refused(o, &ev, TIDAL_ERANGE);

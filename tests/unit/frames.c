@@ -203,6 +203,31 @@ static void test_many_at_a_time(void **state)
 	test_free(f);
 }
 
+/* Clean ones in a row; what is warm, or lies beyond a gap or a word, waits. */
+static void test_clean_ones_in_a_row(void **state)
+{
+	struct frames *f = open_many(1000);
+	struct frame_run run;
+	uint32_t n;
+
+	(void)state;
+	assert_int_equal(frames_take_zeroed_row(f, 10, &n), TIDAL_FRAME_NONE);
+	assert_true(frames_begin_scrub(f, &run) && run.first == 0);
+	assert_int_equal(frames_end_scrub(f, 0, true), 64);
+	assert_true(frames_begin_scrub(f, &run) && run.first == 64);
+	assert_int_equal(frames_end_scrub(f, 64, true), 64);
+	assert_int_equal(frames_take_zeroed_row(f, 10, &n), 0);
+	assert_int_equal(n, 10);
+	assert_int_equal(frames_take_zeroed_row(f, 1000, &n), 10);
+	assert_int_equal(n, 54);
+	assert_int_equal(frames_take_zeroed_row(f, 64, &n), 64);
+	assert_int_equal(n, 64);
+	frames_put_zeroed(f, 5);
+	assert_int_equal(frames_take_zeroed_row(f, 64, &n), TIDAL_FRAME_NONE);
+	assert_true(f->zeroed.count == 1 && frames_free(f) == MANY - 127);
+	test_free(f);
+}
+
 /* Frames that were used come in runs, too, also the last ones freed. */
 static void test_used_ones_in_runs(void **state)
 {
@@ -236,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_many_at_a_time),
 		cmocka_unit_test(test_used_ones_in_runs),
+		cmocka_unit_test(test_clean_ones_in_a_row),
 	};
 
 	return cmocka_run_group_tests_name("frames", tests, NULL, NULL);
