@@ -15,6 +15,15 @@
 extern const uint8_t guest_count[], guest_count_end[];
 #define COUNT_INNER 200
 
+/*
+ * Devices: rdi: which vCPU it is; rsi: rounds; rdx: where its tickets go (4 bytes each). In a round it
+ * reads a ticket, and the one with number 3 writes the text, by one string instruction. Then it tells
+ * that it is done.
+ */
+extern const uint8_t guest_devices[], guest_devices_end[];
+#define DEVICE_TEXT "the text of vCPU 3, "
+#define DEVICE_TEXT_LEN 20u
+
 /* The same sequence here. */
 static inline uint64_t count_next(uint64_t x)
 {

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "guests.h"
 #include "node.h"
 
 #define PATIENCE_US 120000000
@@ -44,12 +45,19 @@ static int on_io(void *arg, tidal_vcpuid vcpu, tidal_gpa gpa, uint64_t *data, un
 		 int write)
 {
 	struct vm_node *vm = arg;
+	unsigned port = (unsigned)(gpa - TIDAL_KVM_PORTS_AT);
 
 	(void)vcpu;
-	(void)data;
-	if (gpa != TIDAL_KVM_PORTS_AT + VM_PORT_DONE || !write || bytes != 1)
+	if (port == VM_PORT_DONE && write && bytes == 1) {
+		atomic_fetch_add(&vm->done, 1);
+	} else if (port == VM_PORT_TICKET && !write && bytes == 4) {
+		*data = vm->tickets++;
+	} else if (port == VM_PORT_TEXT && write && bytes == 1) {
+		vm->garbled += *data != (uint8_t)DEVICE_TEXT[vm->said % DEVICE_TEXT_LEN];
+		vm->said++;
+	} else {
 		return TIDAL_ERANGE;
-	atomic_fetch_add(&vm->done, 1);
+	}
 	return 0;
 }
 
@@ -166,7 +174,7 @@ void vm_open(struct vm_node *vm, const struct vm_config *config)
 	make_map(vm);
 	assert_int_equal(open_host(config, &vm->host, &why), 0);
 	assert_int_equal(kvm_guest_open(&vm->guest, vm->host), 0);
-	assert_int_equal(tidal_kvm_route(vm->host, TIDAL_KVM_PORTS, VM_PORT_DONE, 1,
+	assert_int_equal(tidal_kvm_route(vm->host, TIDAL_KVM_PORTS, VM_PORT_DONE, VM_PORTS,
 					 TIDAL_KVM_PORTS_AT + VM_PORT_DONE), 0);
 	for (unsigned i = 0; i < config->vcpus; i++)
 		if (vm_starts(vm, i))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A node of a pod with real vCPUs, as a VMM has it: a thread for each vCPU of the guest, and those of
- * tidal_node_start(). The guests know one device: a port that tells that a vCPU is done.
+ * tidal_node_start(). The guests know a few ports.
  */
 #ifndef TEST_KVM_NODE_H
 #define TEST_KVM_NODE_H
@@ -15,7 +15,10 @@
 #include "../conformance/kvm_guest.h"
 
 #define VM_VCPUS 8
-#define VM_PORT_DONE 0x10 /* at node 0 */
+#define VM_PORT_DONE 0x10   /* at node 0, as are the others */
+#define VM_PORT_TICKET 0x14 /* read 4 bytes: 0, 1, 2, ... */
+#define VM_PORT_TEXT 0x18   /* write a byte of the text */
+#define VM_PORTS 16
 
 struct vm_config {
 	unsigned self, nodes, vcpus;
@@ -47,6 +50,8 @@ struct vm_node {
 	atomic_uint done;     /* vCPUs that have told so, at node 0 */
 	atomic_uint failures; /* reports that should not be, and vCPUs that were shut down early */
 	atomic_uint off;
+	/* at node 0, in its callbacks: */
+	unsigned tickets, said, garbled;
 };
 
 /* NULL: it can be opened; else why not (skip). */
