@@ -2,9 +2,6 @@
 /*
  * Free frames are zeroed by threads of their own while pages come and go between two nodes: all of
  * them, none that is mapped or posted meanwhile, and what was never written reads as zero.
- *
- * Was seen to fail with a core that doesn't take the frames of a run off its lists, with a driver
- * that answers when it hands a job out, and with scrub() left out of the fake host's operations.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
