@@ -80,6 +80,7 @@ static int set_system(int fd)
 	s.cr4 = CR4;
 	s.cr0 = CR0;
 	s.efer = EFER;
+	s.idt.limit = 0; /* exceptions find no gate */
 	segment.selector = USER_DATA;
 	segment.type = 3;
 	segment.db = 1;
