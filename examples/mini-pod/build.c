@@ -95,7 +95,7 @@ static void make_params(const struct pod_node *node, const struct tidal_vmap *ma
 	params->node = node->id;
 	params->nodes = (uint16_t)options->nodes;
 	params->incarnation = 1;
-	params->flags = TIDAL_PARAM_RETIRE_EVENTS;
+	params->flags = TIDAL_PARAM_RETIRE_EVENTS | (node->pod->trace ? TIDAL_PARAM_TRACE : 0u);
 	params->seed = options->seed * MINI_POD_NODES_MAX + node->id;
 	params->vmap = node->id == 0 ? map : NULL;
 	params->topology = topology;

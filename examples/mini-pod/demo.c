@@ -130,7 +130,7 @@ int demo_run(const struct options *options)
 	struct program program;
 	struct pod pod = { 0 };
 	struct file text = make_text(options->node_memory * TEXT_SHARE, options->seed);
-	int status;
+	int status, traced;
 
 	if (!text.bytes)
 		return complain(MINI_POD_USAGE, "no memory for the text: lower --node-memory");
@@ -146,6 +146,8 @@ int demo_run(const struct options *options)
 		fputc('\n', stderr);
 	else if (!status)
 		tell_more(&pod);
+	traced = pod_write_trace(&pod);
+	status = traced ? traced : status;
 	pod_close(&pod);
 	program_close(&program);
 	return status;

@@ -15,12 +15,14 @@
 #include "program.h"
 #include "table.h"
 #include "text.h"
+#include "trace_file.h"
 
 static int run_program(const struct options *options)
 {
 	struct program program;
 	struct pod pod = { 0 };
 	struct tally tally;
+	int traced;
 	int status = program_open(&program, options->program, options->input, options->memory);
 
 	if (!status)
@@ -38,6 +40,8 @@ static int run_program(const struct options *options)
 		status = json_write(options, &tally, pod.exit_code);
 		status = status ? status : pod.exit_code;
 	}
+	traced = pod_write_trace(&pod);
+	status = traced ? traced : status;
 	pod_close(&pod);
 	program_close(&program);
 	return status;
@@ -49,8 +53,13 @@ static int run(struct options *options)
 
 	if (status)
 		return status;
+	if (options->merge_trace)
+		return trace_merge_all(options);
 	if (options->pod_file)
 		return processes_join(options);
+	status = trace_check(options);
+	if (status)
+		return status;
 	if (options->processes)
 		return processes_run(options);
 	return options->program ? run_program(options) : demo_run(options);

@@ -74,6 +74,7 @@ int member_open_endpoint(struct member *member, uint64_t id, char at[HUB_AT_MAX]
 	char why[160] = "";
 	int status;
 
+	member->id = id;
 	configure(member, id, &config);
 	status = tidal_fabric_open(&config, &node->transport, why, sizeof(why));
 	interrupt_catch(); /* libfabric's companions like to catch signals */
@@ -99,6 +100,10 @@ int member_open_node(struct member *member, const struct tidal_fake_boot *boot)
 		status = pod_open_record(&member->pod);
 	if (!status)
 		status = build_host(node, &map, boot);
+	if (!status)
+		status = pod_open_trace(&member->pod);
+	if (!status && member->pod.trace)
+		member->pod.trace->run = member->id;
 	return status ? status : build_node(node, &map);
 }
 
@@ -162,7 +167,7 @@ int member_conclude(const struct member *member, const struct verdict *verdict)
 int member_run(struct options *options, int listener)
 {
 	struct member *member = calloc(1, sizeof(*member));
-	int status;
+	int status, traced;
 
 	if (!member)
 		return complain(MINI_POD_BUG, "not enough memory");
@@ -179,6 +184,8 @@ int member_run(struct options *options, int listener)
 	member->pod.nodes[0].id = (tidal_nodeid)options->node;
 	status = options->node == 0 ? master_run(member, listener) : joiner_run(member);
 	line_close(&member->up);
+	traced = pod_write_trace(&member->pod);
+	status = status ? status : traced;
 	pod_close(&member->pod);
 	free(member);
 	return status;

@@ -13,6 +13,7 @@ struct member {
 	struct pod pod; /* first: its callbacks find the member by it */
 	struct options *options;
 	tidal_time begun;
+	uint64_t id;		/* of the pod */
 	tidal_nodeid lost;	/* a node that its own messages say is lost; TIDAL_NODE_NONE */
 	struct verdict verdict; /* nodes but 0; node 0's is the hub's */
 	struct line up;		/* nodes but 0: to node 0 */

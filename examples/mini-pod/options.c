@@ -12,6 +12,7 @@
 
 #define GUEST_MEMORY_MAX ((uint64_t)TIDAL_PAGE_SIZE << TIDAL_GFN_BITS)
 #define SECONDS_MAX 86400
+#define TRACE_EVENTS_MAX 50000000
 #define NODE_MEMORY_MAX ((uint64_t)64 << 30)
 
 static const char help[] =
@@ -54,6 +55,9 @@ static const char help[] =
 	"\n"
 	"Output\n"
 	"  --json FILE          write the table's numbers, all counters, as JSON\n"
+	"  --trace FILE         write what happens, for ui.perfetto.dev or chrome://tracing\n"
+	"  --trace-events N     no more than so much of it (500000)\n"
+	"  --merge-trace FILE   put the parts FILE.0, FILE.1, ... of a pod's nodes together\n"
 	"  --record FILE        write the event log of node 0, for tidal-replay\n"
 	"  --quiet              no table\n"
 	"  --help, --version\n"
@@ -84,6 +88,9 @@ enum {
 	OPT_QUIET,
 	OPT_RECORD,
 	OPT_JSON,
+	OPT_TRACE,
+	OPT_TRACE_EVENTS,
+	OPT_MERGE_TRACE,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -108,6 +115,9 @@ static const struct option longopts[] = {
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "json", required_argument, NULL, OPT_JSON },
 	{ "record", required_argument, NULL, OPT_RECORD },
+	{ "trace", required_argument, NULL, OPT_TRACE },
+	{ "trace-events", required_argument, NULL, OPT_TRACE_EVENTS },
+	{ "merge-trace", required_argument, NULL, OPT_MERGE_TRACE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -122,6 +132,7 @@ void options_init(struct options *options)
 	options->node_memory = (uint64_t)16 << 20;
 	options->policy = tidal_policy_cost();
 	options->seed = 1;
+	options->trace_events = 500000;
 	options->node = MINI_POD_NO_NODE;
 	strcpy(options->provider, "net");
 	options->join_s = 30;
@@ -268,6 +279,15 @@ static int take(struct options *options, int opt, const char *arg)
 		return 0;
 	case OPT_RECORD:
 		options->record = arg;
+		return 0;
+	case OPT_TRACE:
+		options->trace = arg;
+		return 0;
+	case OPT_TRACE_EVENTS:
+		return take_count(options, "trace-events", arg, TRACE_EVENTS_MAX,
+				  &options->trace_events);
+	case OPT_MERGE_TRACE:
+		options->merge_trace = arg;
 		return 0;
 	case OPT_HELP:
 		fputs(help, stdout);

@@ -33,6 +33,9 @@ struct options {
 	int quiet;
 	const char *json;    /* file for the table as JSON, or NULL */
 	const char *record;  /* file for node 0's event log, or NULL */
+	const char *trace;   /* file for what happens, or NULL */
+	uint32_t trace_events; /* the most that it may have */
+	const char *merge_trace; /* put the parts of this one together, and no more */
 	const char *program; /* NULL: the demo */
 	const char *input;   /* NULL: none */
 	const char *self;    /* how mini-pod was called */

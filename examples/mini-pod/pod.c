@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
 #include "text.h"
+#include "trace_file.h"
 
 /* The wire: what a fast Ethernet between machines gives. */
 #define DELAY_NS 5000
@@ -59,6 +61,30 @@ int pod_open_record(struct pod *pod)
 				      strerror(errno));
 }
 
+int pod_open_trace(struct pod *pod)
+{
+	if (!pod->options->trace)
+		return 0;
+	pod->trace = trace_open(pod->options, pod->peer_gone != NULL);
+	return pod->trace ? 0 : complain(MINI_POD_BUG, "not enough memory");
+}
+
+int pod_write_trace(struct pod *pod)
+{
+	const struct options *options = pod->options;
+	struct trace_path part;
+	int status;
+
+	if (!pod->trace)
+		return 0;
+	part = trace_part(options->trace, options->node);
+	trace_end(pod->trace, pod->trace->real ? clock_ns() : pod->now);
+	status = trace_write(pod->trace, part.s);
+	if (!status && options->node == MINI_POD_NO_NODE)
+		status = trace_merge(options->trace, &part, 1);
+	return status;
+}
+
 int pod_open(struct pod *pod, const struct options *options, const struct program *program)
 {
 	struct tidal_fake_boot boot;
@@ -73,6 +99,8 @@ int pod_open(struct pod *pod, const struct options *options, const struct progra
 	status = build_vmap(options, &map);
 	if (!status)
 		status = pod_open_record(pod);
+	if (!status)
+		status = pod_open_trace(pod);
 	if (!status)
 		status = open_net(pod);
 	while (!status && pod->opened < options->nodes)
@@ -141,6 +169,7 @@ void pod_close(struct pod *pod)
 	}
 	if (pod->net)
 		tidal_inproc_close(pod->net);
+	trace_close(pod->trace);
 	if (pod->record && fclose(pod->record))
 		complain(MINI_POD_BUG, "%s: %s", pod->options->record, strerror(errno));
 	memset(pod, 0, sizeof(*pod));

@@ -16,6 +16,7 @@
 #include "options.h"
 #include "program.h"
 #include "table.h"
+#include "trace.h"
 
 /* While a vCPU runs, virtual time advances in steps in which it retires so many instructions. */
 #define QUANTUM_INSNS 1000
@@ -50,6 +51,7 @@ struct pod {
 	int exit_code;
 	int failed; /* an exit code; it was complained about. Nothing goes on */
 	FILE *record;
+	struct trace *trace; /* NULL: none */
 	char transcript[4096]; /* the beginning of what the guest said */
 	size_t said;
 	uint64_t steps;
@@ -60,6 +62,8 @@ int pod_open(struct pod *pod, const struct options *options, const struct progra
 void pod_close(struct pod *pod);
 
 int pod_open_record(struct pod *pod);				  /* --record */
+int pod_open_trace(struct pod *pod);				  /* --trace */
+int pod_write_trace(struct pod *pod);				  /* what was seen until now */
 int pod_boot(struct pod *pod);					  /* until all nodes are ready */
 int pod_load(struct pod *pod, const struct program *program);	  /* program and input */
 int pod_run(struct pod *pod);					  /* until the guest ends */

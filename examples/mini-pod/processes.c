@@ -19,6 +19,7 @@
 #include "member.h"
 #include "podfile.h"
 #include "text.h"
+#include "trace_file.h"
 
 #define SECOND UINT64_C(1000000000)
 #define SIGNALS 128
@@ -50,6 +51,9 @@ int processes_join(struct options *options)
 	if (status)
 		return status;
 	options_finish(options);
+	status = trace_check(options);
+	if (status)
+		return status;
 	if (options->node == 0 && !options->program)
 		return no_program();
 	if (options->node != 0 && options->program)
@@ -174,6 +178,20 @@ static int judge(const struct family *family)
 	return WIFSIGNALED(status) || family->forced ? judge_others(family) : WEXITSTATUS(status);
 }
 
+/* If they came far enough to begin one. */
+static int merge_trace(const struct options *options, int status)
+{
+	struct trace_path part[MINI_POD_NODES_MAX];
+	int any = 0, merged;
+
+	for (uint32_t i = 0; options->trace && i < options->nodes; i++) {
+		part[i] = trace_part(options->trace, i);
+		any |= access(part[i].s, F_OK) == 0;
+	}
+	merged = any ? trace_merge(options->trace, part, options->nodes) : 0;
+	return status ? status : merged;
+}
+
 int processes_run(struct options *options)
 {
 	struct family family = { .options = options };
@@ -203,6 +221,7 @@ int processes_run(struct options *options)
 		family.alive++;
 	}
 	close(listener);
+	options->node = MINI_POD_NO_NODE;
 	wait_for_all(&family);
-	return judge(&family);
+	return merge_trace(options, judge(&family));
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
 #include "progress.h"
 #include "text.h"
 
@@ -143,12 +144,21 @@ static int on_record(void *arg, const void *bytes, size_t len)
 	return fail(pod, complain(MINI_POD_BUG, "%s: %s", pod->options->record, strerror(errno)));
 }
 
+static void on_trace(void *arg, const struct tidal_trace *record)
+{
+	const struct pod_node *node = arg;
+	struct pod *pod = node->pod;
+
+	trace_note(pod->trace, node->id, pod->trace->real ? clock_ns() : pod->now, record);
+}
+
 const struct tidal_node_callbacks pod_callbacks = {
 	.size = sizeof(pod_callbacks),
 	.io = on_io,
 	.report = on_report,
 	.accessed = on_accessed,
 	.record = on_record,
+	.trace = on_trace,
 };
 
 /* Time. */

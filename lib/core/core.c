@@ -313,7 +313,7 @@ static bool pull_settled(struct tidal_core *core, struct tidal_action *action)
 	return actq_take(&core->actq, action);
 }
 
-/* Last: until then all that happened has been added. */
+/* Before what follows: what left comes before it is sent, what a vCPU waited for before it runs. */
 static bool pull_trace(struct tidal_core *core, struct tidal_action *action)
 {
 	struct tidal_trace record;
@@ -327,9 +327,9 @@ static bool pull_trace(struct tidal_core *core, struct tidal_action *action)
 int tidal_core_pull(struct tidal_core *core, struct tidal_action *action)
 {
 	return actq_take(&core->actq, action) || pull_settled(core, action) ||
-	       pull_post(&core->frames, action) || pull_send(core, action) ||
-	       pull_stop(core, action) || pull_run(core, action) ||
-	       pull_zero(core, action) || pull_trace(core, action);
+	       pull_trace(core, action) || pull_post(&core->frames, action) ||
+	       pull_send(core, action) || pull_stop(core, action) || pull_run(core, action) ||
+	       pull_zero(core, action);
 }
 
 /* What is put off while there is no room for messages goes on when the link has made some. */

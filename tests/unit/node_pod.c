@@ -92,12 +92,32 @@ static uint64_t move_key(const struct tidal_trace *t, tidal_nodeid to)
 	return key ^ key >> 29;
 }
 
+/* In which order trace.h says that they come. */
+static void check_turns(unsigned char *runs, const struct tidal_trace *t)
+{
+	switch (t->what) {
+	case TIDAL_TRACE_RUN:
+		assert_false(*runs);
+		*runs = 1;
+		break;
+	case TIDAL_TRACE_STALL:
+	case TIDAL_TRACE_STOPPED:
+		assert_true(*runs);
+		*runs = 0;
+		break;
+	default:
+		assert_false(*runs); /* served, left, came */
+	}
+}
+
 static void on_trace(void *arg, const struct tidal_trace *record)
 {
 	struct pod_node *n = arg;
 
 	assert_true(record->what < POD_TRACES);
 	n->traced[record->what]++;
+	if (record->vcpu < POD_VCPUS)
+		check_turns(&n->runs[record->vcpu], record);
 	if (record->what < TIDAL_TRACE_VCPU_OUT || record->what > TIDAL_TRACE_EXTENT_IN)
 		return;
 	if (record->what % 2 == TIDAL_TRACE_VCPU_OUT % 2)

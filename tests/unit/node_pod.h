@@ -9,6 +9,7 @@
 
 #define POD_NODES 4
 #define POD_TRACES 16
+#define POD_VCPUS 8
 
 struct pod_log {
 	unsigned char *bytes;
@@ -27,6 +28,7 @@ struct pod_node {
 	int pin_status;
 	uint64_t traced[POD_TRACES]; /* by enum tidal_trace_kind */
 	uint64_t left, came; /* sums of the numbers of what moved */
+	unsigned char runs[POD_VCPUS]; /* as traced */
 };
 
 struct pod {
