@@ -172,6 +172,69 @@ static void test_a_node_with_the_wrong_number_is_refused(void **state)
 	ops->close(b);
 }
 
+/*
+ * Two pods with the same addresses, by mistake: a node of the other one calls with the number of a peer
+ * that has been met, who stays one. (A greeting that did not fit took the peer's place before.)
+ */
+static void test_a_stranger_takes_nobodys_place(void **state)
+{
+	struct tidal_fabric_config mine = config_for("net", 0), its = config_for("net", 1);
+	struct tidal_transport *a = open_end(&mine), *b = open_end(&its), *c;
+
+	(void)state;
+	add_peer(a, 1, b);
+	add_peer(b, 0, a);
+	assert_true(wait_state(a, b, 1, TIDAL_FABRIC_UP, PATIENCE));
+	assert_true(wait_state(b, a, 0, TIDAL_FABRIC_UP, PATIENCE));
+	its.pod++;
+	c = open_end(&its);
+	add_peer(c, 0, a);
+	for (tidal_time end = now() + PATIENCE; stats_of(a).refused == 0 && now() < end;)
+		(void)wait_state(c, a, 0, TIDAL_FABRIC_UP, 1 * MS);
+	assert_non_null(strstr(tidal_fabric_trouble(a), "node 1 is of another pod: 0x2b, this is 0x2a"));
+	assert_int_equal(state_of(a, 1), TIDAL_FABRIC_UP);
+	send_text(a, b, 1, "still here");
+	expect_text(b, a, "still here");
+	send_text(b, a, 0, "so am I");
+	expect_text(a, b, "so am I");
+	ops->close(c);
+	ops->close(a);
+	ops->close(b);
+}
+
+/*
+ * Node 0 ends, and another life of it, which is another pod, answers at its address: it is refused,
+ * and told why, and its messages are not heard. That the first life is over is noticed.
+ */
+static void test_another_life_of_the_master_is_another_pod(void **state)
+{
+	struct tidal_fabric_config mine = config_for("net", 0), its = config_for("net", 1);
+	struct tidal_transport *a, *b = open_end(&its);
+	struct tidal_completion done;
+
+	(void)state;
+	mine.port = 20000 + (uint32_t)now() % 20000;
+	a = open_end(&mine);
+	add_peer(a, 1, b);
+	add_peer(b, 0, a);
+	assert_true(wait_state(a, b, 1, TIDAL_FABRIC_UP, PATIENCE));
+	assert_true(wait_state(b, a, 0, TIDAL_FABRIC_UP, PATIENCE));
+	ops->close(a);
+	mine.pod++;
+	a = open_end(&mine);
+	add_peer(a, 1, b);
+	assert_true(wait_state(a, b, 1, TIDAL_FABRIC_REFUSED, PATIENCE));
+	assert_non_null(strstr(tidal_fabric_trouble(a), "node 1 is of another pod"));
+	assert_non_null(strstr(tidal_fabric_trouble(b), "node 0 is of another pod"));
+	assert_int_equal(ops->send(a, 1, "x", 1, 0, NULL, 0, 0), TIDAL_EAGAIN);
+	assert_true(wait_for(b, a, TIDAL_DONE_PEER_SILENT, &done, PATIENCE));
+	assert_int_equal(done.from, 0);
+	assert_int_equal(state_of(b, 0), TIDAL_FABRIC_SILENT);
+	assert_int_equal(stats_of(b).received, 0);
+	ops->close(a);
+	ops->close(b);
+}
+
 /* One who may start first calls until the other is there. */
 static void test_any_order_of_starting(void **state)
 {
@@ -580,6 +643,8 @@ int main(void)
 		cmocka_unit_test(test_a_provider_is_found),
 		cmocka_unit_test(test_who_does_not_fit_is_refused),
 		cmocka_unit_test(test_a_node_with_the_wrong_number_is_refused),
+		cmocka_unit_test(test_a_stranger_takes_nobodys_place),
+		cmocka_unit_test(test_another_life_of_the_master_is_another_pod),
 		cmocka_unit_test(test_any_order_of_starting),
 #ifdef HAVE_LIBFABRIC
 		cmocka_unit_test(test_hostile_bytes_net),

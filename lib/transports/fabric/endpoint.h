@@ -105,6 +105,7 @@ struct peer {
 	uint32_t under_way; /* sends */
 	uint32_t restarts;
 	uint32_t dead_session; /* of it nothing is heard */
+	uint32_t refused_session; /* the latest stranger with its number */
 	tidal_time heard;
 	int watch; /* its process; -1: can't be watched */
 	char *why; /* of REFUSED */

@@ -36,9 +36,12 @@ static bool misfit(const struct tidal_transport *t, const struct wire_greeting *
 		(void)snprintf(why, size, "node %u takes this for node %u, but it is node %u", g->from,
 			       g->to, t->config.node);
 	else if (g->pod != t->config.pod)
-		(void)snprintf(why, size, "node %u is of another pod", g->from);
+		(void)snprintf(why, size, "node %u is of another pod: %#llx, this is %#llx", g->from,
+			       (unsigned long long)g->pod, (unsigned long long)t->config.pod);
 	else if (g->params != t->config.params)
-		(void)snprintf(why, size, "node %u has other parameters", g->from);
+		(void)snprintf(why, size, "node %u has other parameters: %#llx, here they are %#llx",
+			       g->from, (unsigned long long)g->params,
+			       (unsigned long long)t->config.params);
 	else if (g->checksums != t->config.checksums)
 		(void)snprintf(why, size, "node %u has checksums %s, here they are %s", g->from,
 			       g->checksums ? "on" : "off", g->checksums ? "off" : "on");
@@ -47,13 +50,22 @@ static bool misfit(const struct tidal_transport *t, const struct wire_greeting *
 	return true;
 }
 
-static void refuse(struct tidal_transport *t, struct peer *p, tidal_nodeid from, const char *why)
+/*
+ * Who has been met stays a peer: whoever greets with its number is somebody else, who was given its
+ * number or address by mistake, or has it now; that the one who was met has gone is for its silence to say.
+ */
+static void refuse(struct tidal_transport *t, struct peer *p, const struct wire_greeting *g,
+		   const char *why)
 {
-	bool again = p->state == TIDAL_FABRIC_REFUSED;
+	bool again = p->refused_session == g->session;
 
-	peers_refuse(t, p, why);
+	if (p->session == 0 || p->session == g->session) {
+		again = p->state == TIDAL_FABRIC_REFUSED;
+		peers_refuse(t, p, why);
+	}
+	p->refused_session = g->session;
 	if (!again)
-		greet(t, from); /* by which it sees the same */
+		greet(t, g->from); /* by which it sees the same */
 }
 
 /* The end of a process can only be seen where it runs. */
@@ -113,7 +125,7 @@ void greeted(struct tidal_transport *t, const uint8_t *bytes, size_t len)
 	} else if (misfit(t, &g, why, sizeof(why))) {
 		t->stats.refused++;
 		fabric_trouble(t, "%s", why);
-		refuse(t, p, g.from, why);
+		refuse(t, p, &g, why);
 	} else if (g.session != p->dead_session) {
 		meet(t, p, &g);
 	}
