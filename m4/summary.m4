@@ -38,6 +38,7 @@ AC_MSG_NOTICE([
     hwloc               $have_hwloc
     xxhash              $have_xxhash
     jansson             $have_jansson
+    pmix                $have_pmix
   tests
     unit tests          $tidal_unit
     guest compiler      $tidal_guests

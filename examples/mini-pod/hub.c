@@ -112,11 +112,17 @@ static void hello(struct hub *hub, struct caller *caller, json_t *object)
 	}
 }
 
+/* Whoever goes then does not come back. */
+static int started_together(const struct hub *hub)
+{
+	return hub->options->processes || hub->options->pmix;
+}
+
 static void gave_up(struct hub *hub, const struct caller *caller, int code)
 {
 	struct place_name name = place_name(hub->options, caller->node);
 
-	if (hub->phase == HUB_GATHERS && !hub->options->processes)
+	if (hub->phase == HUB_GATHERS && !started_together(hub))
 		return; /* it may come back */
 	hub->verdict.said |= !hub->verdict.given && hub->options->processes;
 	if (code > SIGNALS)
@@ -163,7 +169,7 @@ static void gone(struct hub *hub, struct caller *caller)
 	caller->node = MINI_POD_NO_NODE;
 	if (node == MINI_POD_NO_NODE)
 		return;
-	if (hub->phase == HUB_GATHERS && !hub->options->processes)
+	if (hub->phase == HUB_GATHERS && !started_together(hub))
 		hub->at[node][0] = '\0'; /* it may come back */
 	else if (hub->phase != HUB_ENDS)
 		verdict_give(&hub->verdict, MINI_POD_LOST, "%s is lost: it ended without a word",

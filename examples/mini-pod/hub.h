@@ -4,7 +4,8 @@
  * them, and how it ended. In the order in which it is said (line.h; N: another node):
  *
  *	N  {"mini-pod": VERSION, "node": N, "pod": DESCRIPTION}
- *	0  {"id": NUMBER}, by which endpoints know those of this pod; or {"refused": WHY}
+ *	0  {"id": NUMBER}, the pod's identity: random, for this life of node 0, so that whoever still
+ *	   belongs to an earlier one, or to another pod, is refused by endpoints; or {"refused": WHY}
  *	N  {"at": ADDRESS}, of its endpoint
  *	0  {"start": [PC, A0...], "at": [ADDRESS of each]}, when all are there
  *	N  {"ready": 1}

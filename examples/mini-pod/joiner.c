@@ -15,6 +15,7 @@
 #define CONNECT_MS 1000
 #define AGAIN_NS 50000000
 #define LOOK_MS 100
+#define LAUNCHER_NS (SECOND / 2)
 #define VERDICT_NS (2 * SECOND) /* for node 0 to say how it ends */
 
 /* What node 0 has said and nobody has looked at yet. */
@@ -75,8 +76,27 @@ static void listen_up(struct member *member, struct orders *orders)
 			     place_name(member->options, 0).s);
 }
 
+/*
+ * A launcher ends all when one has ended: what is known by then of that one, or soon, says more than
+ * its signal.
+ */
+static void hear_launcher(struct member *member)
+{
+	uint64_t end = clock_ns() + LAUNCHER_NS;
+
+	while (member->options->pmix && member->up.fd >= 0 && !member->verdict.given &&
+	       clock_ns() < end) {
+		struct pollfd fd = { .fd = member->up.fd, .events = POLLIN };
+
+		(void)poll(&fd, 1, LOOK_MS);
+		listen_up(member, NULL);
+	}
+}
+
 static void hear_signals(struct member *member)
 {
+	if (interrupt_came())
+		hear_launcher(member);
 	if (interrupt_came())
 		verdict_give(&member->verdict, SIGNALS + interrupt_came(), "%s", "");
 }

@@ -10,6 +10,7 @@
 #include "demo.h"
 #include "json.h"
 #include "options.h"
+#include "pmix.h"
 #include "pod.h"
 #include "processes.h"
 #include "program.h"
@@ -57,6 +58,10 @@ static int run(struct options *options)
 		return trace_merge_all(options);
 	if (options->pod_file)
 		return processes_join(options);
+	if (options->pmix)
+		return pmix_join(options);
+	if (!options->processes)
+		pmix_hint();
 	status = trace_check(options);
 	if (status)
 		return status;

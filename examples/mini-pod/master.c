@@ -2,6 +2,8 @@
 /* master.c - node 0: gathers the others, loads the guest, and says when it is over. */
 #include <stdlib.h>
 
+#include <tidal/fabric.h>
+
 #include "clock.h"
 #include "json.h"
 #include "member_inside.h"
@@ -87,8 +89,9 @@ static int boot(struct member *member)
 	while (!status && hub_unready(hub, &first) > 0) {
 		if (clock_ns() > end)
 			verdict_give(&hub->verdict, MINI_POD_LOST,
-				     "%s is not ready: do messages of provider %s reach it?",
-				     place_name(hub->options, first).s, hub->options->provider);
+				     "%s is not ready: do messages of provider %s reach it? %s",
+				     place_name(hub->options, first).s, hub->options->provider,
+				     tidal_fabric_trouble(member->pod.nodes[0].transport));
 		status = pod_step(&member->pod);
 	}
 	member->pod.ready_time = member->pod.now;

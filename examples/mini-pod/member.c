@@ -61,6 +61,7 @@ static void configure(const struct member *member, uint64_t id, struct tidal_fab
 	config->port = options->node == 0 ? 0 : place->port; /* node 0's is for meeting */
 	config->node = options->node;
 	config->pod = id;
+	config->params = podfile_hash(options);
 	config->silence_ns = silence;
 	config->heartbeat_ns = silence / BEATS < BEAT_MAX_NS ? silence / BEATS : BEAT_MAX_NS;
 }

@@ -40,6 +40,8 @@ static const char help[] =
 	"  --processes          start them all, on this host\n"
 	"  --pod FILE           be one node of the pod that FILE describes; see mini-pod(1)\n"
 	"  --node N             which one. Node 0 is given PROGRAM, and prints\n"
+	"  --pmix               be one node of a pod that mpirun or srun has started, each process one\n"
+	"  --address ADDRESS    with --pmix: where the others reach this host (or an interface)\n"
 	"  --provider NAME      of libfabric: net, tcp;ofi_rxm, shm, ... (net)\n"
 	"  --join SECONDS       how long nodes wait for each other to begin with (30)\n"
 	"  --silence SECONDS    a node that is not heard for so long is lost (3)\n"
@@ -85,6 +87,8 @@ enum {
 	OPT_PROCESSES,
 	OPT_POD,
 	OPT_NODE,
+	OPT_PMIX,
+	OPT_ADDRESS,
 	OPT_QUIET,
 	OPT_RECORD,
 	OPT_JSON,
@@ -112,6 +116,8 @@ static const struct option longopts[] = {
 	{ "processes", no_argument, NULL, OPT_PROCESSES },
 	{ "pod", required_argument, NULL, OPT_POD },
 	{ "node", required_argument, NULL, OPT_NODE },
+	{ "pmix", no_argument, NULL, OPT_PMIX },
+	{ "address", required_argument, NULL, OPT_ADDRESS },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "json", required_argument, NULL, OPT_JSON },
 	{ "record", required_argument, NULL, OPT_RECORD },
@@ -229,6 +235,7 @@ static int take_described(struct options *options, int opt, const char *arg)
 {
 	switch (opt) {
 	case OPT_NODES:
+		options->nodes_given = 1;
 		return take_count(options, "nodes", arg, MINI_POD_NODES_MAX, &options->nodes);
 	case OPT_VCPUS:
 		return take_count(options, "vcpus", arg, MINI_POD_VCPUS_MAX, &options->vcpus);
@@ -271,6 +278,12 @@ static int take(struct options *options, int opt, const char *arg)
 		return 0;
 	case OPT_NODE:
 		return take_node(options, arg);
+	case OPT_PMIX:
+		options->pmix = 1;
+		return 0;
+	case OPT_ADDRESS:
+		options->address = arg;
+		return 0;
 	case OPT_QUIET:
 		options->quiet = 1;
 		return 0;
@@ -321,8 +334,14 @@ void options_finish(struct options *options)
 /* Options that don't go with each other. */
 static int check_together(const struct options *options)
 {
-	if (options->pod_file && options->processes)
-		return complain(MINI_POD_USAGE, "--pod and --processes: give one of them");
+	if (!!options->pod_file + options->processes + options->pmix > 1)
+		return complain(MINI_POD_USAGE, "--pod, --processes and --pmix: give one of them");
+	if (options->pmix && options->node != MINI_POD_NO_NODE)
+		return complain(MINI_POD_USAGE, "--node %u: with --pmix the launcher says that",
+				options->node);
+	if (options->address && !options->pmix)
+		return complain(MINI_POD_USAGE, "--address %s: that is for --pmix",
+				options->address);
 	if (options->pod_file && options->node == MINI_POD_NO_NODE)
 		return complain(MINI_POD_USAGE, "--pod %s: say with --node which node this is",
 				options->pod_file);
@@ -335,9 +354,10 @@ static int check_together(const struct options *options)
 	if (options->json && !options->program)
 		return complain(MINI_POD_USAGE, "--json %s: give a program; the demo has no table for it",
 				options->json);
-	if (options->processes && (options->loss_ppm || options->reorder))
+	if ((options->processes || options->pmix) && (options->loss_ppm || options->reorder))
 		return complain(MINI_POD_USAGE,
-				"--loss, --reorder: with --processes the wire is a real one");
+				"--loss, --reorder: with --%s the wire is a real one",
+				options->pmix ? "pmix" : "processes");
 	return 0;
 }
 
@@ -389,7 +409,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	status = take_program(options, argc - optind, argv + optind);
 	if (!status)
 		status = check_together(options);
-	if (!status && !options->pod_file) /* which is to be read first */
+	if (!status && !options->pod_file && !options->pmix) /* which are to be read first */
 		options_finish(options);
 	return status;
 }

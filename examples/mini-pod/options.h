@@ -23,6 +23,7 @@ struct place {
 
 struct options {
 	uint32_t nodes, vcpus, hthreads;
+	int nodes_given;
 	uint64_t memory;      /* of the guest, bytes */
 	uint64_t node_memory; /* of each node, bytes */
 	const struct tidal_policy_ops *policy;
@@ -43,6 +44,8 @@ struct options {
 	/* A process per node. */
 	int processes;		/* all of them are made here */
 	const char *pod_file;	/* or this one is a node of the pod that the file describes */
+	int pmix;		/* or of one that a launcher has started */
+	const char *address;	/* with pmix, where others reach this one; NULL: by itself */
 	uint32_t node;		/* which */
 	char provider[32];	/* libfabric's name */
 	uint32_t join_s;	/* how long nodes wait for each other to begin with */

@@ -3,6 +3,7 @@
 #include "podfile.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
@@ -168,6 +169,19 @@ json_t *podfile_describe(const struct options *options)
 			 "provider", options->provider,
 			 "join", number_text(options->join_s),
 			 "silence", number_text(options->silence_s));
+}
+
+uint64_t podfile_hash(const struct options *options)
+{
+	json_t *description = podfile_describe(options);
+	char *text = description ? json_dumps(description, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (const char *c = text; c && *c; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	free(text);
+	json_decref(description);
+	return hash;
 }
 
 /* It may come from strangers: only what a terminal can't take for a command is shown. */

@@ -18,6 +18,8 @@ int podfile_read(struct options *options);
 
 /* All that nodes of a pod must agree about; NULL: no memory. */
 json_t *podfile_describe(const struct options *options);
+/* Of that: equal where the descriptions are. */
+uint64_t podfile_hash(const struct options *options);
 /* 0, or -1 and a sentence about the first thing in which *theirs* differs from *ours*. */
 int podfile_compare(json_t *ours, json_t *theirs, char *why, size_t size);
 

@@ -34,7 +34,11 @@ struct tidal_fabric_config {
 	const char *address;
 	uint32_t port; /* 0: any that is free; see local_addr() */
 	uint32_t node; /* which node this is */
-	uint64_t pod;  /* equal on all nodes of a pod: others are refused */
+	/*
+	 * Equal on all nodes of a pod: others are refused. The core's messages don't say of which
+	 * pod they are, so this must be another number for each life of a pod's node 0, at random.
+	 */
+	uint64_t pod;
 	uint64_t params; /* likewise: a hash of what nodes must agree about */
 	uint32_t checksums; /* 1: XXH3 from end to end; what arrives damaged is dropped and counted */
 	uint32_t retries; /* how often a send is tried again before it is EAGAIN */
