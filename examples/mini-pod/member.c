@@ -72,7 +72,7 @@ int member_open_endpoint(struct member *member, uint64_t id, char at[HUB_AT_MAX]
 	struct tidal_fabric_config config;
 	unsigned char address[HUB_AT_MAX / 2 - 1];
 	size_t len = sizeof(address);
-	char why[160] = "";
+	char why[240] = "";
 	int status;
 
 	member->id = id;

@@ -10,17 +10,20 @@
 
 #include "progress.h"
 
+#define COMPLAINT_MAX 8192 /* with paths in it */
+
+/* At once: others may write to the same terminal. */
 int complain(int code, const char *format, ...)
 {
+	char line[COMPLAINT_MAX];
 	va_list args;
 
 	progress_clear();
 	fflush(stdout); /* what the guest said comes first */
-	fputs("mini-pod: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	fprintf(stderr, "mini-pod: %s\n", line);
 	return code;
 }
 

@@ -41,6 +41,8 @@ static void test_bad_settings_are_named(void **state)
 	REFUSE(provider, "sockets", TIDAL_EINVAL, "use 'net'");
 	REFUSE(provider, "sockets;ofi_rxm", TIDAL_EINVAL, "use 'net'");
 	REFUSE(provider, "nonsense", TIDAL_ENOSYS, "'nonsense'");
+	REFUSE(provider, "nonsense", TIDAL_ENOSYS, "; there are "); /* those that are */
+	REFUSE(provider, "nonsense", TIDAL_ENOSYS, "net");
 	REFUSE(provider, "", TIDAL_ENOSYS, "''");
 	REFUSE(address, "192.0.2.1", TIDAL_EIO, "192.0.2.1");
 	REFUSE(address, "no-such-interface", TIDAL_ENOSYS, "no-such-interface");

@@ -111,10 +111,28 @@ static int ask_for(const struct library *library, const struct tidal_fabric_conf
 	return ask(library, provider, address_of(c->address, name, sizeof(name)), port, info);
 }
 
+/* Which of those that are known to do are there, with the same settings. */
+static void list(const struct library *library, const struct tidal_fabric_config *c, char *text,
+		 size_t size)
+{
+	struct fi_info *info;
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < ORDER && len < size; i++) {
+		if (ask_for(library, c, order[i], &info) != 0)
+			continue;
+		library->freeinfo(info);
+		len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "; there are ",
+					order[i]);
+	}
+}
+
 /* From libfabric 1.18 on "tcp" is what was "net" before. */
 static int choose_named(const struct library *library, const struct tidal_fabric_config *c,
 			struct fi_info **info, struct why *why)
 {
+	char others[100];
 	int err;
 
 	if (strncmp(c->provider, "sockets", strlen("sockets")) == 0)
@@ -123,11 +141,11 @@ static int choose_named(const struct library *library, const struct tidal_fabric
 	err = ask_for(library, c, c->provider, info);
 	if (err && strcmp(c->provider, "net") == 0)
 		err = ask_for(library, c, "tcp", info);
-	if (err)
-		return why_say(why, TIDAL_ENOSYS, "provider '%s' is not here, or not at %s: %s",
-			       c->provider, c->address ? c->address : LOOPBACK,
-			       library->strerror(-err));
-	return 0;
+	if (err == 0)
+		return 0;
+	list(library, c, others, sizeof(others));
+	return why_say(why, TIDAL_ENOSYS, "provider '%s' is not here, or not at %s: %s%s", c->provider,
+		       c->address ? c->address : LOOPBACK, library->strerror(-err), others);
 }
 
 int provider_choose(const struct library *library, const struct tidal_fabric_config *config,
