@@ -26,6 +26,7 @@
 #define PAIR 1023	 /* the page that goes to and fro */
 #define SPIN_NS 100000
 #define SHARERS 7
+#define AROUND 16
 
 enum what { READ, WRITE, UPGRADE, INVALIDATE, PING_PONG, IN_A_ROW, FIGURES };
 
@@ -204,7 +205,7 @@ static void open_rival(struct rival *r, const struct engine *engine, const char 
 		       enum crew_wait wait)
 {
 	const struct crew_config config = { .provider = provider, .wait = wait,
-					    .spin_ns = SPIN_NS, .nodes = 2 };
+					    .spin_ns = SPIN_NS, .nodes = 2, .around = AROUND };
 	char text[300];
 	const char *why;
 

@@ -119,7 +119,12 @@ static void describe(struct tidal_params *p)
 	p->vcpu_slots = CREW_GUESTS;
 	p->policy = tidal_policy_page();
 	p->rto_ns = 50000000; /* halted, or with fewer processors than nodes, nothing is lost either */
-	p->hold_ns = 0;	/* the floor doesn't keep pages back for whoever wants them next, either */
+	/*
+	 * The floor doesn't keep a page for those who wanted it, either: not for a while, and not for
+	 * longer when a thread wants the same page again and again (64 times backoff_ns).
+	 */
+	p->hold_ns = 0;
+	p->backoff_ns = 1;
 }
 
 static void start_node(void)
@@ -146,7 +151,7 @@ static uint8_t *tidal_start(const uint8_t (*address)[CREW_ADDRESS], const size_t
 	struct tidal_node_config c = {
 		.size = sizeof(c), .params = &params, .host = n.host, .transport = n.wire,
 		.host_ops = tidal_threads_ops(), .transport_ops = tidal_fabric_ops(),
-		.callbacks = &callbacks,
+		.callbacks = &callbacks, .around = n.config.around,
 	};
 
 	for (unsigned i = 0; i < n.config.nodes; i++)

@@ -31,6 +31,8 @@ static int host_poll(struct tidal_host *h, uint32_t budget, struct tidal_event *
 	for (int i = 0; i < got; i++)
 		if (events[i].kind == TIDAL_EV_STALL)
 			note(TAP_STALL);
+		else if (events[i].kind == TIDAL_EV_HOST_DONE)
+			note(TAP_DONE);
 	return got;
 }
 
@@ -62,6 +64,14 @@ static int host_run(struct tidal_host *h, const struct tidal_act_vcpu *act)
 	NOTED(TAP_RUN, TAP_RAN, host->vcpu_run(h, act))
 }
 
+static void *host_data(struct tidal_host *h, tidal_frame frame, tidal_gfn gfn)
+{
+	void *data = host->frame_data(h, frame, gfn);
+
+	note(TAP_BYTES);
+	return data;
+}
+
 static int wire_send(struct tidal_transport *t, tidal_nodeid to, const void *header, uint32_t len,
 		     uint32_t payload, const void *data, uint32_t data_len, uint64_t cookie)
 {
@@ -91,6 +101,7 @@ void taps_on(const struct tidal_host_ops **host_ops, const struct tidal_transpor
 	host_taps.unmap = host_unmap;
 	host_taps.protect = host_protect;
 	host_taps.vcpu_run = host_run;
+	host_taps.frame_data = host_data;
 	wire_taps = *wire;
 	wire_taps.send = wire_send;
 	wire_taps.poll = wire_poll;

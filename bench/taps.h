@@ -12,6 +12,8 @@ enum tap {
 	TAP_SEND, TAP_SENT, /* send() is called, has returned */
 	TAP_MESSAGE,	/* poll() has returned a message */
 	TAP_CHANGE, TAP_CHANGED, /* protect() or unmap() */
+	TAP_DONE,	/* poll() has returned that something is done */
+	TAP_BYTES,	/* frame_data() has returned */
 	TAP_MAP, TAP_MAPPED,
 	TAP_RUN, TAP_RAN, /* vcpu_run(): wakes */
 };

@@ -62,6 +62,11 @@ struct tidal_node_config {
 	struct tidal_transport *transport; /* stays the caller's; peers already added */
 	const struct tidal_node_callbacks *callbacks; /* may be NULL, and so may its members */
 	void *arg;
+	/*
+	 * Fault-around: of pages that a vCPU reads in a row so many are fetched ahead at a time, as
+	 * copies, when nothing else is to do and frames are not few. 0: none; at most 32 (EINVAL).
+	 */
+	uint32_t around;
 };
 
 /*

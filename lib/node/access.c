@@ -4,12 +4,12 @@
 
 #include "driver.h"
 
-/* A requester's number: mark, age, slot. */
+/* A requester's number: mark, 0 (around.c has the others), age, slot. */
 #define SLOT_BITS 6
-#define AGE_BITS 25
+#define AGE_BITS 24
 #define AGE_MASK ((1u << AGE_BITS) - 1)
 _Static_assert(TIDAL_NODE_ACCESSES == 1 << SLOT_BITS, "slots fit their bits");
-_Static_assert(TIDAL_NODE_REQUESTERS == 1u << (AGE_BITS + SLOT_BITS), "the mark is above them");
+_Static_assert(TIDAL_NODE_REQUESTERS == 2u << (AGE_BITS + SLOT_BITS), "the mark is above them");
 
 #define MEMORY_MAX (UINT64_C(1) << (TIDAL_GFN_BITS + TIDAL_PAGE_SHIFT))
 
@@ -32,6 +32,7 @@ int access_begin(struct tidal_node *n, tidal_gpa gpa, void *buf, size_t len, boo
 			.len = len, .gpa = gpa, .cookie = cookie,
 		};
 		n->accesses.ready++;
+		n->accesses.used++;
 		return 0;
 	}
 	return TIDAL_EAGAIN;
@@ -41,6 +42,7 @@ int access_begin(struct tidal_node *n, tidal_gpa gpa, void *buf, size_t len, boo
 static void finish(struct tidal_node *n, struct access *a, int status)
 {
 	a->state = ACCESS_FREE;
+	n->accesses.used--;
 	n->stats.accesses++;
 	if (n->callbacks.accessed)
 		n->callbacks.accessed(n->arg, a->cookie, status);

@@ -25,6 +25,7 @@ struct access {
 
 struct accesses {
 	uint32_t ready; /* slots in that state */
+	uint32_t used;	/* slots that are not free */
 	struct access slot[TIDAL_NODE_ACCESSES];
 };
 

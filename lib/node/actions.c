@@ -28,11 +28,13 @@ static void answer(struct tidal_node *n, uint64_t token, int status, uint64_t va
 	events_add(n, &event);
 }
 
-/* A result of the host; everything but success is answered. */
+/* A result of the host; everything but success is answered, that by the host. */
 static void answer_failure(struct tidal_node *n, uint64_t token, int status)
 {
-	if (status == 0)
+	if (status == 0) {
+		n->owed = true;
 		return;
+	}
 	n->stats.host_failed++;
 	answer(n, token, status < 0 ? status : TIDAL_EIO, 0);
 }
@@ -168,6 +170,7 @@ static void act_run(struct tidal_node *n, const struct tidal_action *a)
 	ASK_HOST(n, ret, n->host_ops->vcpu_run(n->host, &a->u.vcpu));
 	if (ret == 0) {
 		n->running++;
+		atomic_store_explicit(&n->woke, true, memory_order_relaxed);
 		if (n->tracing)
 			node_trace_run(n, &a->u.vcpu);
 		runners_call(n->threads, a->u.vcpu.hthread);
@@ -184,6 +187,7 @@ static void act_stop(struct tidal_node *n, const struct tidal_action *a)
 {
 	int ret = n->host_ops->vcpu_kick(n->host, a->u.vcpu.vcpu);
 
+	n->owed = true;
 	if (ret < 0)
 		node_report_failure(n, ret, a->u.vcpu.vcpu, "the host can't stop a vCPU");
 }
@@ -246,6 +250,10 @@ static void act_complete(struct tidal_node *n, const struct tidal_action *a)
 	uint32_t requester = a->u.complete.requester;
 	int status = a->u.complete.status;
 
+	if (around_is(requester)) {
+		around_complete(n);
+		return;
+	}
 	if (requester >= TIDAL_NODE_REQUESTERS) {
 		access_complete(n, requester, a->u.complete.gfn, status);
 		return;

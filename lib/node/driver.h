@@ -16,6 +16,7 @@
 #include <tidal/node.h>
 
 #include "access.h"
+#include "around.h"
 #include "buffers.h"
 #include "eventlog.h"
 #include "events.h"
@@ -40,6 +41,8 @@ struct tidal_node {
 	tidal_nodeid self;
 	bool lossless;  /* the core relies on every message */
 	bool unsettled; /* actions were carried out whose completions nobody has polled */
+	bool owed;	/* likewise, since the host was polled last */
+	atomic_bool woke; /* a vCPU was run; for the thread that drives */
 	bool busy;	/* inside of step or command: callbacks may not call these */
 	bool recording;
 	bool tracing;	/* the core does, and the embedder wants to know */
@@ -52,10 +55,21 @@ struct tidal_node {
 	struct messages messages;
 	struct events events;
 	struct accesses accesses;
+	struct around around;
 	struct eventlog_writer log;
 	struct tidal_node_stats stats;
 	struct threads *threads;
 };
+
+/* How much a step does. */
+enum node_look {
+	NODE_SETTLE, /* all, until nothing more comes of it: tidal_node_step() */
+	NODE_TURN,   /* once: what comes of it is the next one's */
+	NODE_GLANCE, /* likewise, without the host if that was asked for nothing */
+};
+
+/* node.c: as tidal_node_step(). */
+int node_drive(struct tidal_node *n, tidal_time now, uint32_t budget, enum node_look look);
 
 /* push.c: give an event to the core, then carry out all actions. Returns what the core did. */
 int node_push(struct tidal_node *n, const struct tidal_event *event);

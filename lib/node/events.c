@@ -63,6 +63,7 @@ int events_poll(struct tidal_node *n, uint32_t budget)
 	if (used(&n->events) >= room)
 		return 0;
 	room -= used(&n->events);
+	n->owed = false;
 	got = n->host_ops->poll(n->host, budget, batch, room < BATCH ? (int)room : BATCH);
 	for (int i = 0; i < got; i++) {
 		note(n, &batch[i]);
@@ -118,6 +119,8 @@ int events_push(struct tidal_node *n)
 			continue;
 		}
 		pushed++;
+		if (ret == 0 && e.event.kind == TIDAL_EV_STALL)
+			around_stalled(n, &e.event.u.stall);
 		if (ret < 0)
 			refused(n, &e.event, ret);
 	}

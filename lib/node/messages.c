@@ -195,6 +195,6 @@ int messages_pump(struct tidal_node *n)
 			completed(n, &batch[i]);
 		if (got > 0)
 			total += got;
-	} while (got > 0 && total < STEP_MAX && n->broken == 0);
+	} while (got == most && most > 0 && total < STEP_MAX && n->broken == 0);
 	return total;
 }

@@ -146,6 +146,8 @@ int tidal_node_open(const struct tidal_node_config *config, struct tidal_node **
 				     c.callbacks->size);
 	n->tracing = p.flags & TIDAL_PARAM_TRACE && n->callbacks.trace;
 	if (!err)
+		err = around_open(&n->around, c.around, &p);
+	if (!err)
 		err = open_parts(n, &p);
 	if (!err && n->callbacks.record)
 		err = node_record_prepare(n, &p);
@@ -217,7 +219,49 @@ static bool step(struct tidal_node *n, uint32_t budget)
 	return any;
 }
 
-static int step_checked(struct tidal_node *node, tidal_time now, uint32_t budget)
+/* What the host has, and what comes of it, until it owes no answer. */
+static bool serve_host(struct tidal_node *n, uint32_t budget)
+{
+	bool any = false, more = true;
+
+	for (int i = 0; more && i < ROUNDS && n->broken == 0; i++) {
+		more = events_poll(n, i == 0 ? budget : 0) > 0;
+		more |= events_push(n) > 0;
+		more |= access_push(n) > 0;
+		any |= more;
+		more = n->owed;
+	}
+	n->unsettled = n->owed;
+	return any;
+}
+
+/*
+ * A step of a thread of ours, which comes again at once if anything was done: host and transport are
+ * looked at once, and the host again when it has been asked for something.
+ */
+static bool turn(struct tidal_node *n, uint32_t budget, bool host)
+{
+	bool any;
+
+	n->steps++;
+	any = messages_pump(n) > 0;
+	any |= tick(n);
+	any |= runs_in_steps(n);
+	if (host || n->owed || events_waiting(&n->events) || n->accesses.ready > 0)
+		any |= serve_host(n, budget);
+	return any;
+}
+
+static bool drive(struct tidal_node *n, uint32_t budget, enum node_look look)
+{
+	bool any = look == NODE_SETTLE || n->steps == 0 ? step(n, budget)
+							: turn(n, budget, look == NODE_TURN);
+
+	return any || around_push(n);
+}
+
+static int step_checked(struct tidal_node *node, tidal_time now, uint32_t budget,
+			enum node_look look)
 {
 	bool any;
 
@@ -234,19 +278,24 @@ static int step_checked(struct tidal_node *node, tidal_time now, uint32_t budget
 		node->host_ops->clock(node->host, tidal_core_time(node->core) > node->now
 							  ? tidal_core_time(node->core)
 							  : node->now);
-	any = step(node, budget);
+	any = drive(node, budget, look);
 	node->busy = false;
 	return node->broken ? node->broken : any;
 }
 
-int tidal_node_step(struct tidal_node *node, tidal_time now, uint32_t budget)
+int node_drive(struct tidal_node *node, tidal_time now, uint32_t budget, enum node_look look)
 {
 	int ret;
 
 	tidal_node_lock(node);
-	ret = step_checked(node, now, budget);
+	ret = step_checked(node, now, budget, look);
 	tidal_node_unlock(node);
 	return ret;
+}
+
+int tidal_node_step(struct tidal_node *node, tidal_time now, uint32_t budget)
+{
+	return node_drive(node, now, budget, NODE_SETTLE);
 }
 
 static tidal_time earlier(tidal_time a, tidal_time b)
@@ -256,8 +305,9 @@ static tidal_time earlier(tidal_time a, tidal_time b)
 
 static tidal_time deadline(const struct tidal_node *node)
 {
-	if (node->steps == 0 || node->unsettled || runs_in_steps(node) ||
-	    events_waiting(&node->events) || node->messages.kept > 0 || node->accesses.ready > 0)
+	if (node->steps == 0 || node->unsettled || node->owed || runs_in_steps(node) ||
+	    events_waiting(&node->events) || node->messages.kept > 0 || node->accesses.ready > 0 ||
+	    around_waits(node))
 		return 0;
 	return earlier(tidal_core_deadline(node->core), node->wire_ops->deadline(node->wire));
 }

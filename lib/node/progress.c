@@ -9,6 +9,7 @@
 #include "driver.h"
 #include "zeroers.h"
 
+#define LOOKS 8 /* at the transport, before others may run */
 #define SECOND UINT64_C(1000000000)
 #define SLEEP_MAX (3600 * SECOND) /* a deadline may be TIDAL_NEVER */
 
@@ -78,24 +79,44 @@ static void wait_for(struct tidal_node *n)
 	tidal_node_unlock(n);
 }
 
+/* Has anybody been woken since this was asked last? */
+static bool took_wake(struct tidal_node *n)
+{
+	return atomic_load_explicit(&n->woke, memory_order_relaxed) &&
+	       atomic_exchange_explicit(&n->woke, false, memory_order_relaxed);
+}
+
+/*
+ * Threads that touch guest memory may share this processor: as soon as one can go on it does. And a
+ * look at such a host is a system call, so only every few looks at the transport are at it too, after
+ * others could run.
+ */
 void *progress_main(void *node)
 {
 	struct tidal_node *n = node;
 	struct threads *t = n->threads;
+	bool costly = n->host_ops->wait_fd(n->host) >= 0;
 	tidal_time busy = threads_now(t); /* when there was something to do last */
+	bool fresh = true;		  /* others could run since the host was looked at */
+	unsigned looks = 0;
 
 	while (!atomic_load(&t->stop)) {
 		tidal_time now = threads_now(t);
-		int any = threads_step(n, now);
+		int any = threads_step(n, now, costly && !fresh);
 
 		if (any < 0)
 			break;
 		if (any > 0)
 			busy = now;
-		else if (now - busy < t->config.spin_ns)
-			(void)sched_yield();
-		else
+		fresh = took_wake(n) || ++looks >= LOOKS;
+		if (any == 0 && now - busy >= t->config.spin_ns) {
 			wait_for(n);
+			fresh = true;
+		} else if (fresh) {
+			(void)sched_yield();
+		}
+		if (fresh)
+			looks = 0;
 	}
 	return NULL;
 }

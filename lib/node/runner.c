@@ -55,7 +55,7 @@ static int run(struct runner *r)
 		if (events < 0)
 			break;
 		if (events > 0)
-			ret = threads_step(n, threads_now(t));
+			ret = threads_step(n, threads_now(t), false);
 	}
 	return ret;
 }
@@ -69,7 +69,7 @@ static int drive(struct runner *r)
 
 	while (ret >= 0 && now - start < t->config.spin_ns && !atomic_load(&t->stop) &&
 	       !atomic_load_explicit(&r->hint, memory_order_relaxed)) {
-		ret = threads_step(r->node, now);
+		ret = threads_step(r->node, now, false);
 		if (ret == 0)
 			(void)sched_yield();
 		now = threads_now(t);

@@ -118,13 +118,14 @@ tidal_time threads_now(const struct threads *t)
 	return (tidal_time)now.tv_sec * 1000000000u + (tidal_time)now.tv_nsec;
 }
 
-int threads_step(struct tidal_node *n, tidal_time now)
+int threads_step(struct tidal_node *n, tidal_time now, bool glance)
 {
 	struct threads *t = n->threads;
 	int ret;
 
 	tidal_node_lock(n);
-	ret = tidal_node_step(n, now, t->runners ? 0 : t->config.budget);
+	ret = node_drive(n, now, t->runners ? 0 : t->config.budget,
+			 glance ? NODE_GLANCE : NODE_TURN);
 	if (ret < 0 && !t->told) {
 		t->told = true;
 		if (t->config.failed)

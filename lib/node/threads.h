@@ -51,8 +51,11 @@ struct tidal_node;
 int threads_open(struct tidal_node *n, const struct tidal_topology *topology);
 void threads_close(struct tidal_node *n);
 
-/* Drive the node once, with the lock. Tells the embedder of an error, and returns it. */
-int threads_step(struct tidal_node *n, tidal_time now);
+/*
+ * Drive the node once, with the lock; *glance*: without a look at the host, unless it was asked for
+ * something. Tells the embedder of an error, and returns it.
+ */
+int threads_step(struct tidal_node *n, tidal_time now, bool glance);
 tidal_time threads_now(const struct threads *t);
 /* progress.c: what the progress thread does. */
 void *progress_main(void *node);

@@ -86,6 +86,12 @@ tidal_time tidal_core_time(const struct tidal_core *core)
 	return 0;
 }
 
+void tidal_core_stats(const struct tidal_core *core, struct tidal_stats *stats, size_t size)
+{
+	(void)core;
+	memcpy(stats, &script.stats, size < sizeof(*stats) ? size : sizeof(*stats));
+}
+
 int tidal_core_page(const struct tidal_core *core, tidal_gfn gfn, struct tidal_page_info *info)
 {
 	(void)core;

@@ -39,6 +39,7 @@ extern struct script {
 	tidal_time deadline;
 	struct tidal_page_info page;
 	int page_error;
+	struct tidal_stats stats; /* of the core */
 	int init_error;
 	tidal_time now; /* of the last push */
 	/* the host */

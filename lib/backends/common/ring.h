@@ -7,6 +7,7 @@
 #define BACKENDS_RING_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <tidal/event.h>
 
 struct host_ring {
@@ -18,6 +19,11 @@ struct host_ring {
 static inline uint32_t host_ring_room(const struct host_ring *ring)
 {
 	return ring->mask + 1 - (ring->tail - ring->head);
+}
+
+static inline bool host_ring_empty(const struct host_ring *ring)
+{
+	return ring->head == ring->tail;
 }
 
 /* The next event of that kind, to be filled in. */

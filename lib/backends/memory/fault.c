@@ -53,7 +53,10 @@ int memory_fault(struct memory *m, struct memory_fault *fault)
 {
 	for (unsigned i = 0; i < STALE_MAX; i++) {
 		if (m->faults_at == m->faults) {
-			m->faults = uffd_read(&m->uffd, m->fault);
+			/* fewer than there was room for: those were all */
+			bool all = m->faults > 0 && m->faults < UFFD_FAULTS;
+
+			m->faults = all ? 0 : uffd_read(&m->uffd, m->fault);
 			m->faults_at = 0;
 		}
 		if (m->faults == 0)
