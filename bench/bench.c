@@ -26,6 +26,8 @@ static const struct {
 	{ "fault", "page faults between processes, against the floor", bench_fault },
 	{ "steps", "where the time of a read fault goes", bench_fault_steps },
 	{ "rate", "read faults per second, many threads", bench_fault_rate },
+	{ "kvm-state", "the state of a real vCPU, from one host to another", bench_kvm_state },
+	{ "kvm-faults", "page faults of a real guest", bench_kvm_faults },
 	{ "sharers", "writes to pages of which others have copies", bench_sharers },
 };
 

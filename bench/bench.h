@@ -16,5 +16,7 @@ void bench_fault(void);
 void bench_fault_steps(void);
 void bench_fault_rate(void);
 void bench_sharers(void);
+void bench_kvm_state(void);
+void bench_kvm_faults(void);
 
 #endif
