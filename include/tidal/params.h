@@ -86,6 +86,12 @@ struct tidal_params {
  * Defaults for one node of a pod of one, with *frames* real pages: everything
  * else can be left as it is. params->size is set to *size*. Returns nothing:
  * tidal_params_check() and tidal_core_init() judge the result. Any thread.
+ *
+ * Of the frames: landing 1/32 (4 .. 64), reserve 1/64 (2 .. 32), neither more than a quarter; low 1/16, at
+ * least landing + reserve; high twice that, or half of the frames if low is a quarter or more; transits 1/8
+ * (64 .. 4096), hints 1/4 and up to a power of two (256 .. 65536). For any number of them: vcpus 1024,
+ * vcpu_slots 64, vcpu_bytes 6400, messages 1024; rto 200 us, hold 20 us, hold_max 1 ms, reserve_ns
+ * 500 us, backoff 10 us, slice 1 ms.
  */
 TIDAL_API void tidal_params_init(struct tidal_params *params, size_t size, uint32_t frames);
 

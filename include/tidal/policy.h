@@ -91,6 +91,11 @@ TIDAL_API const struct tidal_policy_ops *tidal_policy_cost(void); /* weighted su
  * The owner counts half of page_fixed in favour of the page: refusing wastes the
  * way that the request took. The `weights` argument of these functions is the core's own; an
  * embedder's policy that falls back on them passes NULL, which means the defaults.
+ *
+ * Defaults, in us and quarters (lib/core/policy.c says why): page_fixed 20, 4; page_bytes 1, 4; page_copies
+ * 1, 2; page_pingpong 8, 2; page_hot 30, 4; page_remote_share 160, 8; page_full_here 30, 16; page_in_use
+ * 15, 4; vcpu_fixed 30, 4; vcpu_bytes 1, 4; vcpu_local_share 120, 4; vcpu_load 60, 6; vcpu_warmth 20, 4;
+ * vcpu_moves 20, 8; wait_frame 10, 4; evict_page 40, 4.
  */
 struct tidal_weight {
 	int32_t weight;	   /* -1e9 .. 1e9 */

@@ -89,6 +89,41 @@ static void test_old_fame_fades(void **state)
 	assert_int_equal(h.used, 16);
 }
 
+/* What survives the first halving, and as what. Broken in decay(): the bound. */
+static void test_what_halving_leaves(void **state)
+{
+	struct hot h = { 0 };
+
+	(void)state;
+	stall(&h, 1, 1);
+	stall(&h, 2, 2);
+	stall(&h, 3, 3);
+	stall(&h, 4, 4);
+	stall(&h, 5, HOT_DECAY - 10);
+	assert_int_equal(h.used, 4);
+	assert_int_equal(hot_count(&h, 1), 0);
+	assert_int_equal(hot_count(&h, 2), 1);
+	assert_int_equal(hot_count(&h, 3), 1);
+	assert_int_equal(hot_count(&h, 4), 2);
+	assert_int_equal(hot_count(&h, 5), (HOT_DECAY - 10) / 2);
+	assert_int_equal(h.since, 0);
+}
+
+/* Of two that are equally weak the one further down is worn. Broken in find_weakest(): the comparison. */
+static void test_which_of_the_weak(void **state)
+{
+	struct hot h = { 0 };
+
+	(void)state;
+	for (tidal_gfn g = 0; g < HOT_PAGES; g++)
+		stall(&h, 100 + g, g == 10 || g == 20 ? 1 : 3);
+	stall(&h, 999, 1);
+	assert_int_equal(hot_count(&h, 110), 1);
+	assert_int_equal(hot_count(&h, 120), 0);
+	assert_int_equal(hot_count(&h, 999), 1);
+	assert_int_equal(h.used, HOT_PAGES);
+}
+
 /* Equal histories give equal bytes: no padding, and nothing left behind in free entries. */
 static void test_bytes_are_the_state(void **state)
 {
@@ -113,6 +148,8 @@ int main(void)
 		cmocka_unit_test(test_weakest_is_replaced),
 		cmocka_unit_test(test_streams_leave_hot_pages),
 		cmocka_unit_test(test_old_fame_fades),
+		cmocka_unit_test(test_what_halving_leaves),
+		cmocka_unit_test(test_which_of_the_weak),
 		cmocka_unit_test(test_bytes_are_the_state),
 	};
 

@@ -73,6 +73,47 @@ static void test_defaults(void **state)
 	assert_null(p.topology);
 }
 
+/* What depends on the number of frames, as params.h has it. Broken in init_sizes(): each number. */
+static void test_defaults_by_frames(void **state)
+{
+	static const struct {
+		uint32_t frames, landing, reserve, low, high, transits, ranges, homes, hints;
+	} rows[] = {
+		{ 3, 1, 1, 2, 2, 64, 1027, 1027, 256 },
+		{ 4, 1, 1, 2, 2, 64, 1028, 1028, 256 },
+		{ 8, 2, 2, 4, 4, 64, 1032, 1032, 256 },
+		{ 15, 3, 2, 5, 7, 64, 1039, 1039, 256 },
+		{ 16, 4, 2, 6, 8, 64, 1040, 1040, 256 },
+		{ 20, 4, 2, 6, 10, 64, 1044, 1044, 256 },
+		{ 24, 4, 2, 6, 12, 64, 1048, 1048, 256 },
+		{ 28, 4, 2, 6, 12, 64, 1052, 1052, 256 },
+		{ 255, 7, 3, 15, 30, 64, 1279, 1279, 256 },
+		{ 256, 8, 4, 16, 32, 64, 1280, 1280, 256 },
+		{ 1000, 31, 15, 62, 124, 125, 2024, 2024, 256 },
+		{ 1024, 32, 16, 64, 128, 128, 2048, 2048, 256 },
+		{ 1040, 32, 16, 65, 130, 130, 2064, 2064, 512 },
+		{ 4096, 64, 32, 256, 512, 512, 5120, 5120, 1024 },
+		{ 32768, 64, 32, 2048, 4096, 4096, 33792, 33792, 8192 },
+		{ 262144, 64, 32, 16384, 32768, 4096, 263168, 263168, 65536 },
+		{ 1u << 30, 64, 32, 1u << 26, 1u << 27, 4096, 1u << 30, (1u << 30) + 1024, 65536 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tidal_params p;
+
+		tidal_params_init(&p, sizeof(p), rows[i].frames);
+		assert_int_equal(p.landing, rows[i].landing);
+		assert_int_equal(p.reserve, rows[i].reserve);
+		assert_int_equal(p.low, rows[i].low);
+		assert_int_equal(p.high, rows[i].high);
+		assert_int_equal(p.transits, rows[i].transits);
+		assert_int_equal(p.ranges, rows[i].ranges);
+		assert_int_equal(p.homes, rows[i].homes);
+		assert_int_equal(p.hints, rows[i].hints);
+	}
+}
+
 /* Whatever the number of frames, the defaults hold. */
 static void test_defaults_are_right_for_all_sizes(void **state)
 {
@@ -295,6 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_defaults_by_frames),
 		cmocka_unit_test(test_defaults_are_right_for_all_sizes),
 		cmocka_unit_test(test_smallest_world),
 		cmocka_unit_test(test_bounds),

@@ -185,6 +185,36 @@ static void test_scenarios(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* What policy.h says. Broken in policy.c: each weight, each exponent. */
+static void test_defaults(void **state)
+{
+#define DEFAULT(name, us, exp)                                                                \
+	do {                                                                                  \
+		assert_int_equal(w.name.weight, (us) * 1000);                                 \
+		assert_int_equal(w.name.exponent, exp);                                       \
+	} while (0)
+	struct tidal_weights w;
+
+	(void)state;
+	tidal_weights_init(&w, sizeof(w));
+	DEFAULT(page_fixed, 20, 4);
+	DEFAULT(page_bytes, 1, 4);
+	DEFAULT(page_copies, 1, 2);
+	DEFAULT(page_pingpong, 8, 2);
+	DEFAULT(page_hot, 30, 4);
+	DEFAULT(page_remote_share, 160, 8);
+	DEFAULT(page_full_here, 30, 16);
+	DEFAULT(page_in_use, 15, 4);
+	DEFAULT(vcpu_fixed, 30, 4);
+	DEFAULT(vcpu_bytes, 1, 4);
+	DEFAULT(vcpu_local_share, 120, 4);
+	DEFAULT(vcpu_load, 60, 6);
+	DEFAULT(vcpu_warmth, 20, 4);
+	DEFAULT(vcpu_moves, 20, 8);
+	DEFAULT(wait_frame, 10, 4);
+	DEFAULT(evict_page, 40, 4);
+}
+
 /* All weights set to one weight and exponent. */
 static void fill(struct tidal_weights *w, int32_t weight, uint32_t exponent)
 {
@@ -240,6 +270,85 @@ static void test_every_weight_counts(void **state)
 				 cases[i].page ? VCPU : PAGE);
 		assert_int_equal(tidal_policy_cost()->request(&none, &t),
 				 cases[i].page ? PAGE : VCPU);
+	}
+}
+
+/* The side of the page costs exactly so much: a vCPU of this cost stays, one of a ns less goes. */
+static void check_page_cost(struct tidal_weights *w, const struct tidal_factors *f, int32_t cost)
+{
+	static struct policy_tables t;
+
+	w->vcpu_fixed = (struct tidal_weight){ cost, 4 };
+	policy_compile(&t, w);
+	assert_int_equal(tidal_policy_cost()->request(f, &t), PAGE);
+	w->vcpu_fixed.weight--;
+	policy_compile(&t, w);
+	assert_int_equal(tidal_policy_cost()->request(f, &t), VCPU);
+}
+
+/* Bytes count in steps of 64, up to 16 KiB. Broken: BYTES_STEP, steps(). */
+static void test_bytes_by_steps(void **state)
+{
+	static const struct { uint32_t bytes; int32_t steps; } cases[] = {
+		{ 0, 0 }, { 1, 1 }, { 64, 1 }, { 65, 2 }, { 1024, 16 }, { 1025, 17 }, { 4096, 64 },
+		{ 16384, 256 }, { 16385, 256 }, { UINT32_MAX, 256 },
+	};
+	struct tidal_factors f = { .free_here = ALL, .movable = 1 };
+	struct tidal_weights w;
+
+	(void)state;
+	fill(&w, 0, 4);
+	w.page_bytes.weight = 16; /* one each step */
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		f.bytes_page = cases[i].bytes;
+		check_page_cost(&w, &f, cases[i].steps);
+	}
+}
+
+/* A page that comes as a flag costs nothing of what the past and its bytes would. Broken in page_cost():
+ * each `flag`. */
+static void test_pages_that_come_as_flags(void **state)
+{
+	const struct tidal_weight much = { 1000000000, 4 };
+	struct tidal_factors f = { .access = TIDAL_WRITE, .bytes_page = 4096, .hot = 1, .dormant = 1,
+				   .remote_share = 1, .free_here = ALL, .movable = 1 };
+	struct tidal_weights w;
+
+	(void)state;
+	fill(&w, 0, 4);
+	w.page_bytes = w.page_hot = w.page_remote_share = much;
+	for (f.entangled = 0; f.entangled < 2; f.entangled++) {
+		check_page_cost(&w, &f, 0);
+		f.access = TIDAL_ZERO;
+		f.dormant = 0;
+		check_page_cost(&w, &f, 0);
+		f.access = TIDAL_WRITE;
+		f.dormant = 1;
+	}
+}
+
+/* What is counted for writes only, and for memory only. Broken in page_cost(): each `write`, TIDAL_IO. */
+static void test_what_counts_for_whom(void **state)
+{
+	static const struct { uint32_t access; int32_t cost; } cases[] = {
+		{ TIDAL_READ, 16 }, { TIDAL_WRITE, 31 }, { TIDAL_ZERO, 31 - 8 }, { TIDAL_IO, 0 },
+	};
+	const struct tidal_factors usual_ones = { .pingpong = 1, .copies = 1, .in_use = 1, .hot = 1,
+						  .movable = 1 };
+	struct tidal_weights w;
+
+	(void)state;
+	fill(&w, 0, 4);
+	w.page_copies.weight = 1;
+	w.page_pingpong.weight = 2;
+	w.page_in_use.weight = 4;
+	w.page_hot.weight = 8;
+	w.page_full_here.weight = 16;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct tidal_factors f = usual_ones;
+
+		f.access = cases[i].access;
+		check_page_cost(&w, &f, cases[i].cost);
 	}
 }
 
@@ -489,6 +598,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scenarios),
 		cmocka_unit_test(test_every_weight_counts),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_bytes_by_steps),
+		cmocka_unit_test(test_pages_that_come_as_flags),
+		cmocka_unit_test(test_what_counts_for_whom),
 		cmocka_unit_test(test_owner_is_the_more_hesitant),
 		cmocka_unit_test(test_no_herding),
 		cmocka_unit_test(test_no_bouncing),

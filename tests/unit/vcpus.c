@@ -99,6 +99,50 @@ static void test_third_page_means_progress(void **state)
 	assert_int_equal(v.stalls, 10);
 }
 
+/* Time without a stall counts as stalls served here, one for each 50 us. Broken in vcpu_ran(). */
+static void test_quiet_counts_as_here(void **state)
+{
+	static const struct { tidal_time ran; uint32_t share; } cases[] = {
+		{ 0, 0 }, { 49999, 0 }, { 50000, 1 }, { 99999, 1 }, { 100000, 2 }, { 799999, 15 },
+		{ 800000, 16 }, { 900000, 16 }, { UINT64_C(1) << 40, 16 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vcpu v = { .ran_at = 1000 };
+
+		for (unsigned n = 0; n < VCPU_HISTORY; n++)
+			vcpu_served(&v, 2);
+		vcpu_ran(&v, 1000 + cases[i].ran, 1);
+		assert_int_equal(vcpu_share(&v, 1), cases[i].share * 256 / VCPU_HISTORY);
+		assert_int_equal(vcpu_share(&v, 2), 256 - cases[i].share * 256 / VCPU_HISTORY);
+	}
+}
+
+/* Moves fade, one for each ms that it ran, in however many pieces; not below none. */
+static void test_moves_fade(void **state)
+{
+	struct vcpu v = { .moves = 5 };
+
+	(void)state;
+	vcpu_ran(&v, 999999, 0);
+	assert_int_equal(v.moves, 5);
+	v.ran_at = 2000000;
+	vcpu_ran(&v, 2000001, 0); /* the ms is full */
+	assert_int_equal(v.moves, 4);
+	vcpu_ran(&v, 2999999, 0);
+	assert_int_equal(v.moves, 4);
+	vcpu_ran(&v, 2000001, 0);
+	assert_int_equal(v.moves, 3);
+	vcpu_ran(&v, 4000000, 0);
+	assert_int_equal(v.moves, 1);
+	vcpu_ran(&v, 4000000, 0);
+	assert_int_equal(v.moves, 0);
+	v.moves = UINT8_MAX;
+	vcpu_ran(&v, UINT64_C(1) << 50, 0);
+	assert_int_equal(v.moves, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +150,8 @@ int main(void)
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_starving_is_since_the_first_stall),
+		cmocka_unit_test(test_quiet_counts_as_here),
+		cmocka_unit_test(test_moves_fade),
 		cmocka_unit_test(test_third_page_means_progress),
 	};
 

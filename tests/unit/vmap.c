@@ -170,6 +170,45 @@ static void test_devices_in_any_order(void **state)
 	expect(&map, TIDAL_EINVAL, "overlap");
 }
 
+/* A device may be larger than its address, and reach to the end of the address space, not beyond. */
+static void test_ends_of_devices(void **state)
+{
+	struct tidal_vmap map = good_map();
+
+	(void)state;
+	map.devices = 1;
+	map.device[0].base = 519 * 4096;
+	map.device[0].bytes = UINT64_C(1) << 40;
+	expect(&map, 0, "");
+	map.device[0].bytes = UINT64_MAX - 519 * 4096 + 1;
+	expect(&map, 0, "");
+	map.device[0].bytes++;
+	expect(&map, TIDAL_ERANGE, "device.bytes");
+	map.device[0].base = UINT64_MAX - 15;
+	map.device[0].bytes = 16;
+	expect(&map, 0, "");
+	map.device[0].bytes = 17;
+	expect(&map, TIDAL_ERANGE, "device.bytes");
+}
+
+/* As many as there may be of everything. */
+static void test_most_of_everything(void **state)
+{
+	struct tidal_vmap map = { .size = sizeof(map), .memory_runs = TIDAL_VMAP_RUNS,
+				  .vcpu_runs = TIDAL_VMAP_RUNS, .devices = TIDAL_VMAP_DEVICES };
+
+	(void)state;
+	for (uint16_t i = 0; i < TIDAL_VMAP_RUNS; i++) {
+		map.memory[i] = (struct tidal_vmap_memory){ 512u * i, 512, i % NODES };
+		map.vcpu[i] = (struct tidal_vmap_vcpus){ i, 1, i % NODES };
+	}
+	for (uint16_t i = 0; i < TIDAL_VMAP_DEVICES; i++)
+		map.device[i] = (struct tidal_vmap_device){ (UINT64_C(1) << 40) + 8u * i, 8, i % NODES };
+	expect(&map, 0, "");
+	map.device[TIDAL_VMAP_DEVICES - 1].base = map.device[0].base + 7;
+	expect(&map, TIDAL_EINVAL, "overlap");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +218,8 @@ int main(void)
 		cmocka_unit_test(test_each_rule),
 		cmocka_unit_test(test_longer_map),
 		cmocka_unit_test(test_empty_map),
+		cmocka_unit_test(test_ends_of_devices),
+		cmocka_unit_test(test_most_of_everything),
 		cmocka_unit_test(test_devices_in_any_order),
 	};
 
