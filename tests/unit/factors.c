@@ -153,6 +153,26 @@ static void test_the_requester_is_told(void **state)
 	}
 }
 
+/* The target's frames as a share of this node's, at most all. Broken in ask.c, factors(). */
+static void test_share_of_free_frames_there(void **state)
+{
+	static const uint32_t cases[][2] = { { 0, 0 }, { 1, 4 }, { 63, 252 }, { 64, 256 }, { 65, 256 },
+					     { UINT32_MAX, 256 } };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct one_core o;
+		struct told told;
+		struct engine e;
+
+		open_told(&o, &told, &e);
+		e.peers[1].free = cases[i][0];
+		assert_int_equal(stall(&o, THERE, TIDAL_WRITE), 0);
+		assert_int_equal(told.request.free_there, cases[i][1]);
+		one_close(&o);
+	}
+}
+
 /* Not asked when there is no choice: code is fetched, and who has moved gets the page. */
 static void test_no_choice_is_not_asked_for(void **state)
 {
@@ -452,6 +472,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_requester_is_told),
+		cmocka_unit_test(test_share_of_free_frames_there),
 		cmocka_unit_test(test_no_choice_is_not_asked_for),
 		cmocka_unit_test(test_the_owner_is_told),
 		cmocka_unit_test(test_the_owner_asks_for_the_vcpu),

@@ -140,6 +140,29 @@ static void test_newest_hint_wins(void **state)
 	test_free(o);
 }
 
+/* A large extent is known by its GiB, any other by its first range. Broken in owners_hint_extent(). */
+static void test_hints_of_extents(void **state)
+{
+	static const struct { uint64_t first; uint32_t order; uint64_t asked; bool known; } cases[] = {
+		{ 512, 9, 512, true },   { 512, 9, 1023, true },  { 512, 9, 511, false },
+		{ 512, 9, 1024, false }, { 1024, 10, 1024, true }, { 1024, 10, 1535, true },
+		{ 1024, 10, 1536, false }, { 256, 8, 256, true }, { 256, 8, 257, false },
+		{ 7, 0, 7, true }, { 7, 0, 6, false },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct owners *o = open_owners(4, 4096, 7);
+		struct whereabouts w;
+
+		owners_hint_extent(o, cases[i].first, cases[i].order, at(3, 5));
+		w = owners_hinted(o, cases[i].asked * TIDAL_RANGE_PAGES + 9);
+		assert_int_equal(w.node, cases[i].known ? 3 : TIDAL_NODE_NONE);
+		assert_int_equal(w.epoch, cases[i].known ? 5 : 0);
+		test_free(o);
+	}
+}
+
 /* News of the first epoch is news, where nothing was known. */
 static void test_first_epoch_is_news(void **state)
 {
@@ -188,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_full_home_counts),
 		cmocka_unit_test(test_hints_are_not_mixed_up),
 		cmocka_unit_test(test_newest_hint_wins),
+		cmocka_unit_test(test_hints_of_extents),
 		cmocka_unit_test(test_first_epoch_is_news),
 		cmocka_unit_test(test_homes_are_spread),
 	};

@@ -235,6 +235,8 @@ static void test_references(void **state)
 	WITH(vmap, &other, TIDAL_ERANGE, "vcpu_slots: fewer than the vCPUs that start here");
 	other.vcpu[0].node = 1;
 	WITH(vmap, &other, 0, "");
+	other.vcpu[1] = (struct tidal_vmap_vcpus){ 65, 900, 0 }; /* beyond the runs: not looked at */
+	WITH(vmap, &other, 0, "");
 
 	WITH(topology, &topology, 0, "");
 	objects[1].kind = TIDAL_TOPO_CORE;

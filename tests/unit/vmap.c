@@ -41,6 +41,7 @@ static void test_init_bounds(void **state)
 		{ 1, 1025, TIDAL_ERANGE },
 		{ 1, 65536 + 1, TIDAL_ERANGE },
 	};
+	static union { struct tidal_vmap map; unsigned char bytes[65536]; } longest;
 	struct tidal_vmap map;
 
 	(void)state;
@@ -49,6 +50,11 @@ static void test_init_bounds(void **state)
 				 cases[i].err);
 	assert_int_equal(tidal_vmap_init(&map, sizeof(map) - 1, 1, 1), TIDAL_ERANGE);
 	assert_int_equal(tidal_vmap_init(&map, SIZE_MAX, 1, 1), TIDAL_ERANGE);
+	assert_int_equal(tidal_vmap_init(&map, 65537, 1, 1), TIDAL_ERANGE);
+	memset(&longest, 0xff, sizeof(longest));
+	assert_int_equal(tidal_vmap_init(&longest.map, sizeof(longest), 1, 1), 0);
+	assert_int_equal(longest.bytes[65535], 0);
+	assert_int_equal(tidal_vmap_check(&longest.map, 1, NULL), 0);
 }
 
 /* A map with two runs of each kind and two devices that touch. */
