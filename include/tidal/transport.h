@@ -27,6 +27,7 @@ struct tidal_transport_caps {
 	uint32_t copies;      /* 1: send() has read everything when it returns */
 	uint32_t exactly_once; /* 1: loses and repeats nothing while both ends live */
 	uint32_t one_sided;   /* 1: read() and write() exist */
+	uint32_t copies_max;  /* without copies: send() does so up to so many bytes of payload */
 };
 
 enum tidal_completion_kind {

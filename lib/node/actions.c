@@ -76,7 +76,7 @@ static int transmit(struct tidal_node *n, const struct tidal_act_send *s, const 
 	uint64_t cookie = BUFFERS_BOUNCE; /* none */
 	int ret;
 
-	if (data_len > 0 && !n->wire_caps.copies) {
+	if (data_len > n->wire_caps.copies_max && !n->wire_caps.copies) {
 		data = buffers_bounce(n, data, data_len, &cookie);
 		if (!data)
 			return TIDAL_EAGAIN;

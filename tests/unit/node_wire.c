@@ -125,6 +125,26 @@ static void test_transport_that_does_not_copy(void **state)
 	tidal_node_close(node);
 }
 
+/* Then a page goes from its frame, and has no completion that would be waited for. */
+static void test_transport_that_copies_small_payloads(void **state)
+{
+	struct tidal_node_config config;
+	struct tidal_params params;
+	struct tidal_node *node;
+
+	(void)state;
+	script_reset();
+	config = script_config(&params);
+	script.wire_caps.copies = 0;
+	script.wire_caps.copies_max = 4095;
+	assert_int_equal(tidal_node_open(&config, &node), 0);
+	act(node, send_of(TIDAL_PAYLOAD_PAGE, 2, 4095));
+	assert_ptr_equal(script_call("send", 0)->data, script_frame(2));
+	act(node, send_of(TIDAL_PAYLOAD_PAGE, 2, 4096));
+	assert_ptr_not_equal(script_call("send", 0)->data, script_frame(2));
+	tidal_node_close(node);
+}
+
 /* --- receiving ------------------------------------------------------------------------------- */
 
 static void test_message(void **state)
@@ -400,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_send_that_must_not_be_lost),
 		cmocka_unit_test(test_send_from_where_nothing_is),
 		cmocka_unit_test(test_transport_that_does_not_copy),
+		cmocka_unit_test(test_transport_that_copies_small_payloads),
 		cmocka_unit_test(test_message),
 		cmocka_unit_test(test_payloads_of_refused_messages_are_posted_again),
 		cmocka_unit_test(test_strange_messages),

@@ -175,9 +175,10 @@ static int query(struct tidal_transport *t, struct tidal_transport_caps *caps)
 	struct tidal_transport_caps all = {
 		.header_max = TIDAL_HEADER_MAX,
 		.payload_max = TIDAL_VCPU_BYTES_MAX,
+		/* what goes apart is injected */
+		.copies_max = t->apart ? (uint32_t)t->info->tx_attr->inject_size : 0,
 	};
 
-	(void)t;
 	if (caps->size < sizeof(caps->size))
 		return TIDAL_EINVAL;
 	all.size = caps->size;

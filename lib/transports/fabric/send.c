@@ -162,10 +162,9 @@ static int send_apart(struct tidal_transport *t, tidal_nodeid to, struct wire_ta
 	return result(t, ret);
 }
 
-static bool goes_apart(const struct tidal_transport *t, uint32_t len, uint32_t data_len)
+static bool goes_apart(const struct tidal_transport *t, uint32_t data_len)
 {
-	return t->apart && data_len <= t->info->tx_attr->inject_size &&
-	       data_len + len + WIRE_TAIL > t->info->tx_attr->inject_size;
+	return t->apart && data_len <= t->info->tx_attr->inject_size;
 }
 
 static int check(const void *header, uint32_t len, uint32_t payload, const void *data,
@@ -197,7 +196,7 @@ int send_message(struct tidal_transport *t, tidal_nodeid to, const void *header,
 		ret = TIDAL_EAGAIN;
 	else if (data_len == 0)
 		ret = send_rest(t, to, &tail, header);
-	else if (goes_apart(t, len, data_len))
+	else if (goes_apart(t, data_len))
 		ret = send_apart(t, to, &tail, header, data, cookie);
 	else
 		ret = send_whole(t, to, &tail, header, data, cookie);
