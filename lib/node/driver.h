@@ -64,8 +64,8 @@ struct tidal_node {
 /* How much a step does. */
 enum node_look {
 	NODE_SETTLE, /* all, until nothing more comes of it: tidal_node_step() */
-	NODE_TURN,   /* once: what comes of it is the next one's */
-	NODE_GLANCE, /* likewise, without the host if that was asked for nothing */
+	/* once, and without the host if that was asked for nothing: the rest is the next one's */
+	NODE_GLANCE,
 };
 
 /* node.c: as tidal_node_step(). */

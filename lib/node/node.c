@@ -236,10 +236,10 @@ static bool serve_host(struct tidal_node *n, uint32_t budget)
 }
 
 /*
- * A step of a thread of ours, which comes again at once if anything was done: host and transport are
- * looked at once, and the host again when it has been asked for something.
+ * Between two steps of a thread that comes again at once: the transport is looked at once, the host
+ * only if it has been asked for something.
  */
-static bool turn(struct tidal_node *n, uint32_t budget, bool host)
+static bool glance(struct tidal_node *n, uint32_t budget)
 {
 	bool any;
 
@@ -247,7 +247,7 @@ static bool turn(struct tidal_node *n, uint32_t budget, bool host)
 	any = messages_pump(n) > 0;
 	any |= tick(n);
 	any |= runs_in_steps(n);
-	if (host || n->owed || events_waiting(&n->events) || n->accesses.ready > 0)
+	if (n->owed || events_waiting(&n->events) || n->accesses.ready > 0)
 		any |= serve_host(n, budget);
 	return any;
 }
@@ -255,7 +255,7 @@ static bool turn(struct tidal_node *n, uint32_t budget, bool host)
 static bool drive(struct tidal_node *n, uint32_t budget, enum node_look look)
 {
 	bool any = look == NODE_SETTLE || n->steps == 0 ? step(n, budget)
-							: turn(n, budget, look == NODE_TURN);
+							: glance(n, budget);
 
 	return any || around_push(n);
 }

@@ -125,7 +125,7 @@ int threads_step(struct tidal_node *n, tidal_time now, bool glance)
 
 	tidal_node_lock(n);
 	ret = node_drive(n, now, t->runners ? 0 : t->config.budget,
-			 glance ? NODE_GLANCE : NODE_TURN);
+			 glance ? NODE_GLANCE : NODE_SETTLE);
 	if (ret < 0 && !t->told) {
 		t->told = true;
 		if (t->config.failed)
