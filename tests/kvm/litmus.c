@@ -144,25 +144,25 @@ static void run_all(unsigned nodes, const struct tidal_policy_ops *policy, unsig
 static void test_pages_move(void **state)
 {
 	(void)state;
-	run_all(2, tidal_policy_page(), 0, batches_of(20));
+	run_all(2, tidal_policy_page(), 0, batches_of(4));
 }
 
 static void test_vcpus_move(void **state)
 {
 	(void)state;
-	run_all(2, tidal_policy_vcpu(), 2000, batches_of(20));
+	run_all(2, tidal_policy_vcpu(), 2000, batches_of(4));
 }
 
 static void test_both_move(void **state)
 {
 	(void)state;
-	run_all(2, NULL, 1000, batches_of(20));
+	run_all(2, NULL, 1000, batches_of(4));
 }
 
 static void test_on_one_node(void **state)
 {
 	(void)state;
-	run_all(1, NULL, 0, batches_of(20));
+	run_all(1, NULL, 0, batches_of(4));
 }
 
 int main(void)

@@ -163,6 +163,16 @@ int vm_starts(const struct vm_node *vm, unsigned vcpu)
 	return vcpu % vm->config.nodes == vm->config.self;
 }
 
+/* vCPUs that spin leave no time to threads of the lowest priority, which have frames meanwhile. */
+static void start_threads(struct vm_node *vm)
+{
+	struct tidal_run_config run;
+
+	tidal_run_config_init(&run, sizeof(run));
+	run.zeroers = 0;
+	assert_int_equal(tidal_node_start(vm->node, &run), 0);
+}
+
 void vm_open(struct vm_node *vm, const struct vm_config *config)
 {
 	const char *why = "";
@@ -187,7 +197,7 @@ void vm_open(struct vm_node *vm, const struct vm_config *config)
 		assert_int_equal(pthread_create(&vm->vcpu[i].thread, NULL, vcpu_main,
 						&vm->vcpu[i]), 0);
 	}
-	assert_int_equal(tidal_node_start(vm->node, NULL), 0);
+	start_threads(vm);
 }
 
 void vm_close(struct vm_node *vm)
