@@ -56,6 +56,31 @@ static void answer_to_local_access(void **state)
 	one_close(&o);
 }
 
+/* The second of two devices is found as well as the first. Broken in device_node(): only that one. */
+static void the_second_device(void **state)
+{
+	struct tidal_event ev = one_stall(0, 0, TIDAL_IO);
+	struct tidal_action a = { 0 };
+	struct one_core o;
+
+	(void)state;
+	memset(&o, 0, sizeof(o));
+	one_params(&o, 0);
+	o.map.devices = 2;
+	o.map.device[1] = (struct tidal_vmap_device){ ONE_DEVICE + 8192, 64, 0 };
+	one_start(&o);
+	one_peer(&o);
+	one_run(&o);
+	ev.u.stall.gpa = ONE_DEVICE + 8192 + 60;
+	assert_int_equal(one_push(&o, &ev), 0);
+	while (a.kind != TIDAL_ACT_IO)
+		assert_int_equal(tidal_core_pull(o.core, &a), 1);
+	assert_int_equal(a.u.io.gpa, ev.u.stall.gpa);
+	one_note(&o, a.u.io.token);
+	one_settle(&o);
+	one_close(&o);
+}
+
 /* The vCPU waits to be moved to the device: it was woken where it still waited, and the
  * scheduler trapped. (Found by tests/fuzz/core.) */
 static void answer_to_vcpu_that_wants_to_move(void **state)
@@ -173,6 +198,7 @@ static void move_answered_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_second_device),
 		cmocka_unit_test(answer_to_local_access),
 		cmocka_unit_test(answer_to_vcpu_that_wants_to_move),
 		cmocka_unit_test(answer_of_the_host_to_nothing),

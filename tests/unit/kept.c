@@ -294,6 +294,8 @@ static void death_is_heard_in_a_full_pool(void **state)
 	assert_int_equal(one_push(&o, &down), 0);
 	one_settle(&o);
 	assert_int_equal(o.reports[TIDAL_REPORT_PAGE_LOST], 40);
+	assert_int_equal(o.last_report.gfn, 47);
+	assert_int_equal(o.last_report.pages, 1);
 	assert_int_equal(one_push(&o, &stall), 0);
 	one_close(&o);
 }

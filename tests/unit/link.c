@@ -320,6 +320,7 @@ static void test_backoff(void **state)
 		before = due;
 	}
 	assert_int_equal(net->node[0].stats.resent, 12);
+	assert_int_equal(net->node[0].stats.messages_out, 1); /* however often it was sent */
 	net_close(net);
 }
 

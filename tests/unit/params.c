@@ -139,6 +139,20 @@ static void test_defaults_are_right_for_all_sizes(void **state)
 	expect(&p, TIDAL_ERANGE, "frames: 4 .. 2^30");
 }
 
+/* All frames but two wait for pages that come. Broken in bounds[]: one less. */
+static void test_most_landing_frames(void **state)
+{
+	struct tidal_params p = good_params(64);
+
+	(void)state;
+	p.landing = 62;
+	p.reserve = 1;
+	p.low = p.high = 0;
+	expect(&p, 0, "");
+	p.landing = 63;
+	expect(&p, TIDAL_ERANGE, "landing: 1 .. frames - 2");
+}
+
 /* A world that can be explored to its end. */
 static void test_smallest_world(void **state)
 {
@@ -340,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_defaults_by_frames),
 		cmocka_unit_test(test_defaults_are_right_for_all_sizes),
+		cmocka_unit_test(test_most_landing_frames),
 		cmocka_unit_test(test_smallest_world),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_references),
