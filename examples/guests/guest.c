@@ -2,10 +2,6 @@
 /* guest.c - the runtime of the guest programs: start, barrier, memory, end. */
 #include "guest.h"
 
-/* Device registers, as tidal/fake.h gives them. */
-#define CONSOLE 0x400000000000u
-#define EXIT (CONSOLE + 8)
-
 /*
  * Each on a page of its own: the count is written by every hart that arrives, the
  * generation is read by all that wait and written once.
@@ -27,10 +23,12 @@ void guest_barrier(const struct guest *g)
 	if (__atomic_add_fetch(&shared.arrived, 1, __ATOMIC_ACQ_REL) == g->harts) {
 		__atomic_store_n(&shared.arrived, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&shared.generation, now + 1, __ATOMIC_RELEASE);
+		if (g->harts > 1)
+			arch_wake_all();
 		return;
 	}
 	while (__atomic_load_n(&shared.generation, __ATOMIC_ACQUIRE) == now)
-		guest_pause();
+		arch_wait(&shared.generation, now);
 }
 
 void *guest_take(struct guest *g, uint64_t bytes)
@@ -54,24 +52,14 @@ void guest_share(const struct guest *g, uint64_t n, uint64_t *first, uint64_t *e
 
 void guest_write(const void *bytes, size_t len)
 {
-	const unsigned char *p = bytes;
-
-	for (; len >= 8; len -= 8, p += 8) {
-		uint64_t word = 0;
-
-		for (unsigned i = 0; i < 8; i++)
-			word |= (uint64_t)p[i] << (8 * i);
-		*(volatile uint64_t *)CONSOLE = word;
-	}
-	while (len--)
-		*(volatile uint8_t *)CONSOLE = *p++;
+	arch_write(bytes, len);
 }
 
 _Noreturn void guest_exit(int code)
 {
-	*(volatile uint32_t *)EXIT = (uint32_t)code;
+	arch_exit(code);
 	for (;;)
-		guest_pause();
+		arch_idle();
 }
 
 _Noreturn void guest_fail(const char *program, const char *why)

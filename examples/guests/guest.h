@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * guest.h - what a guest program has instead of a C library: memory of its own choice,
- * atomics, a barrier, a console. See tidal/fake.h for the machine under it.
+ * atomics, a barrier, a console. Two machines may be under it: that of tidal/fake.h, or the one of
+ * examples/vmm/platform.h. arch-*.h and arch-*.c know them; each has guest_pause(),
+ * guest_zero_page() and guest_try().
  *
  * Every hart calls guest_main(). The guest ends when all of them have returned, with the
  * bitwise OR of what they returned as its exit code.
@@ -12,6 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __x86_64__
+#include "arch-x86-64.h"
+#else
+#include "arch-riscv.h"
+#endif
 #include "stack.h"
 
 #define GUEST_PAGE 4096u
@@ -57,27 +64,6 @@ void guest_write(const void *bytes, size_t len);
 _Noreturn void guest_exit(int code);
 /* Say why on the console and end the guest with exit code 1. */
 _Noreturn void guest_fail(const char *program, const char *why);
-
-/* Pod time in nanoseconds. */
-static inline uint64_t guest_time(void)
-{
-	uint64_t time;
-
-	__asm__ volatile("rdtime %0" : "=r"(time));
-	return time;
-}
-
-/* There is nothing to do here until another hart has done something. */
-static inline void guest_pause(void)
-{
-	__asm__ volatile("wfi" ::: "memory");
-}
-
-/* Zero the page at *page* with one instruction: cbo.zero, spelt for old assemblers. */
-static inline void guest_zero_page(void *page)
-{
-	__asm__ volatile(".insn i 0x0f, 2, x0, %0, 4" ::"r"(page) : "memory");
-}
 
 /* A generator of numbers (splitmix64): the same on every machine. */
 static inline uint64_t guest_random(uint64_t *state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lock-counter - all harts add to shared counters: under a spin lock made of LR and SC,
+ * lock-counter - all harts add to shared counters: under a spin lock (on RISC-V made of LR and SC),
  * under a ticket lock, and without a lock by one AMO. Exit code 1 if an addition got lost.
  */
 #include "guest.h"
@@ -16,23 +16,9 @@ struct counter {
 
 static struct counter spin, ticket, atomic;
 
-static int spin_try(uint32_t *lock)
-{
-	uint32_t old, failed = 1;
-
-	__asm__ volatile("	lr.w.aq	%0, (%2)\n"
-			 "	bnez	%0, 1f\n"
-			 "	sc.w	%1, %3, (%2)\n"
-			 "1:"
-			 : "=&r"(old), "+&r"(failed)
-			 : "r"(lock), "r"(1)
-			 : "memory");
-	return !old && !failed;
-}
-
 static void add_spin(void)
 {
-	while (!spin_try(&spin.lock))
+	while (!guest_try(&spin.lock))
 		guest_pause();
 	spin.value = spin.value + 1;
 	__atomic_store_n(&spin.lock, 0, __ATOMIC_RELEASE);

@@ -132,10 +132,15 @@ int demo_run(const struct options *options)
 	struct file text = make_text(options->node_memory * TEXT_SHARE, options->seed);
 	int status, traced;
 
+	if (options->machine->real) {
+		free(text.bytes);
+		return complain(MINI_POD_USAGE, "--backend %s: give a program; the demo is of "
+						"virtual times", options->machine->name);
+	}
 	if (!text.bytes)
 		return complain(MINI_POD_USAGE, "no memory for the text: lower --node-memory");
 	introduce(options);
-	status = program_open_with(&program, "demo", text, options->memory);
+	status = program_open_with(&program, options, "demo", text);
 	if (!status)
 		status = pod_open(&pod, options, &program);
 	if (!status)
