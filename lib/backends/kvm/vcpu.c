@@ -187,6 +187,9 @@ static void run(struct tidal_host *host, struct kvm_vcpu *v, const struct tidal_
 	else if (before == KVM_DEVICE && (act->resume == TIDAL_RESUME_RETRY ||
 					  !kvm_device_answer(v, act->value)))
 		kvm_device_stalled(host, v);
+	/* it may be in KVM_RUN still, and would go on there */
+	if (v->attention)
+		kvm_signal(host, v);
 	(void)pthread_cond_broadcast(&v->changed);
 }
 
