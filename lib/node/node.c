@@ -309,7 +309,8 @@ static tidal_time deadline(const struct tidal_node *node)
 	    events_waiting(&node->events) || node->messages.kept > 0 || node->accesses.ready > 0 ||
 	    around_waits(node))
 		return 0;
-	return earlier(tidal_core_deadline(node->core), node->wire_ops->deadline(node->wire));
+	return earlier(zeroing_deadline(node),
+		       earlier(tidal_core_deadline(node->core), node->wire_ops->deadline(node->wire)));
 }
 
 tidal_time tidal_node_deadline(const struct tidal_node *node)

@@ -79,6 +79,8 @@ void zeroing_stop(struct tidal_node *n);
 void zeroing_close(struct tidal_node *n);
 /* Answers become events; how many. */
 unsigned zeroing_collect(struct tidal_node *n);
+/* When frames that nobody zeroes are to be taken back. */
+tidal_time zeroing_deadline(const struct tidal_node *n);
 /* Is it a job for others, and do they have it now? */
 bool zeroing_give(struct tidal_node *n, const struct tidal_act_frame *f);
 /* More than one frame, at once. */

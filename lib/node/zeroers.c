@@ -24,6 +24,7 @@ struct job {
 	tidal_frame first;
 	uint64_t mask;
 	int status;
+	tidal_time since; /* the node's: READY as far as it has seen; 0: it hasn't */
 };
 
 struct zeroer {
@@ -204,6 +205,7 @@ bool zeroers_give(struct zeroers *z, uint64_t token, tidal_frame first, uint64_t
 
 		if (atomic_load_explicit(&j->state, memory_order_relaxed) != FREE)
 			continue;
+		j->since = 0;
 		j->token = token;
 		j->first = first;
 		j->mask = mask;
@@ -231,6 +233,50 @@ unsigned zeroers_collect(struct zeroers *z, struct zeroers_answer answers[ZEROER
 		atomic_store_explicit(&j->state, FREE, memory_order_relaxed);
 	}
 	return n;
+}
+
+static bool is_ready(const struct job *j)
+{
+	return atomic_load_explicit(&j->state, memory_order_relaxed) >= READY;
+}
+
+static void recall(struct zeroers *z, struct job *j)
+{
+	unsigned state = atomic_load(&j->state);
+
+	if (state < READY || !atomic_compare_exchange_strong(&j->state, &state, TAKEN))
+		return; /* it has begun after all */
+	atomic_fetch_sub(&z->waiting, 1);
+	j->status = TIDAL_EAGAIN;
+	atomic_store_explicit(&j->state, DONE, memory_order_release);
+	atomic_fetch_add(&z->done, 1);
+}
+
+void zeroers_recall(struct zeroers *z, tidal_time now)
+{
+	for (unsigned i = 0; i < ZEROERS_JOBS; i++) {
+		struct job *j = &z->job[i];
+
+		if (!is_ready(j))
+			continue;
+		if (j->since == 0)
+			j->since = now ? now : 1;
+		else if (now - j->since >= z->config.recall_ns)
+			recall(z, j);
+	}
+}
+
+tidal_time zeroers_deadline(const struct zeroers *z)
+{
+	tidal_time due = TIDAL_NEVER;
+
+	for (unsigned i = 0; i < ZEROERS_JOBS; i++) {
+		const struct job *j = &z->job[i];
+
+		if (is_ready(j) && j->since + z->config.recall_ns < due)
+			due = j->since + z->config.recall_ns;
+	}
+	return due;
 }
 
 uint32_t zeroers_frames(const struct zeroers *z)

@@ -8,6 +8,7 @@
  *	FREE -> READY	the node gives it
  *	READY -> TAKEN	a zeroer of its NUMA node begins
  *	TAKEN -> DONE	and has ended
+ *	READY -> DONE	the node has waited too long for it to begin, and has its frames back
  *	DONE -> FREE	the node has taken the answer
  *
  * and what they have done is told in batches: a descriptor becomes readable when several jobs are done,
@@ -32,6 +33,7 @@ struct zeroers_config {
 	const struct numa *numa; /* stays the caller's, and stays */
 	unsigned each;	     /* threads for each NUMA node, 1 .. ZEROERS_MOST */
 	tidal_time pause_ns; /* after a job that failed, so that it isn't begun again at once */
+	tidal_time recall_ns; /* a job that hasn't begun after so long is given back; not 0 */
 };
 
 /* ENOMEM; EIO: no thread, no descriptor, or not of such a priority. */
@@ -51,6 +53,13 @@ struct zeroers_answer {
 
 /* The answers to those that are done; how many. */
 unsigned zeroers_collect(struct zeroers *z, struct zeroers_answer answers[ZEROERS_JOBS]);
+/*
+ * Answer jobs that nobody began in time by EAGAIN: on a machine that has not a moment to spare, their
+ * frames are not to be missing. To be called before deadline(), with time that never goes back: what is
+ * given counts from the first such call on. NEVER: nothing waits.
+ */
+void zeroers_recall(struct zeroers *z, tidal_time now);
+tidal_time zeroers_deadline(const struct zeroers *z);
 /* How many frames may well be under way: enough to keep all busy. */
 uint32_t zeroers_frames(const struct zeroers *z);
 /* Readable when it is time to collect, until it is hushed, which comes first. Any one thread. */

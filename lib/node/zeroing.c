@@ -7,6 +7,7 @@
 #include "zeroers.h"
 
 #define PAUSE_NS 10000000 /* a host that can't is left alone for so long */
+#define RECALL_NS 20000000 /* threads that get no time don't keep frames for longer */
 
 typedef int (*scrub_fn)(struct tidal_host *, tidal_frame first, uint64_t mask);
 
@@ -32,7 +33,7 @@ int zeroing_start(struct tidal_node *n)
 	struct threads *t = n->threads;
 	struct zeroers_config c = {
 		.scrub = scrub_of(n), .host = n->host, .each = t->config.zeroers,
-		.pause_ns = PAUSE_NS,
+		.pause_ns = PAUSE_NS, .recall_ns = RECALL_NS,
 	};
 	int err = 0;
 
@@ -76,7 +77,17 @@ static unsigned collect(struct tidal_node *n, struct zeroers *z)
 
 unsigned zeroing_collect(struct tidal_node *n)
 {
-	return n->threads->zeroers ? collect(n, n->threads->zeroers) : 0;
+	struct zeroers *z = n->threads->zeroers;
+
+	if (!z)
+		return 0;
+	zeroers_recall(z, n->now);
+	return collect(n, z);
+}
+
+tidal_time zeroing_deadline(const struct tidal_node *n)
+{
+	return n->threads->zeroers ? zeroers_deadline(n->threads->zeroers) : TIDAL_NEVER;
 }
 
 /* Nobody gives them anything more; what they are at may take them a while. */

@@ -163,13 +163,11 @@ int vm_starts(const struct vm_node *vm, unsigned vcpu)
 	return vcpu % vm->config.nodes == vm->config.self;
 }
 
-/* vCPUs that spin leave no time to threads of the lowest priority, which have frames meanwhile. */
 static void start_threads(struct vm_node *vm)
 {
 	struct tidal_run_config run;
 
 	tidal_run_config_init(&run, sizeof(run));
-	run.zeroers = 0;
 	assert_int_equal(tidal_node_start(vm->node, &run), 0);
 }
 
