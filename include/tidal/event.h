@@ -132,7 +132,8 @@ enum tidal_command {
 	/*
 	 * gfn: where dormant pages are written to one after the other, up to so many more, 0 ..
 	 * TIDAL_AHEAD_MAX, get frames by the same stall, 64 by one action. A core starts with 0. It pays
-	 * where a stall costs more than to map a page, as with real memory: there 512. Else ERANGE.
+	 * where a stall costs more than to map a page, as with real memory: there 512. Pages that the
+	 * guest leaves out nevertheless keep their frames, until only `high` are free. Else ERANGE.
 	 */
 	TIDAL_CMD_SET_AHEAD = 10,
 };

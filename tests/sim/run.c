@@ -225,7 +225,7 @@ static void run_to_rest(struct run *r)
 		else if (deaths_anybody_waits(r) ||
 			 (r->w->now > since + EVICTING_NS && watch_evicts(r)))
 			return;
-	if (!watch_rest(r, false) && watch_short_of_ranges(r)) {
+	if (!watch_rest(r, false) && (watch_short_of_ranges(r) || watch_out_of_frames(r))) {
 		r->out->full = true;
 		return;
 	}

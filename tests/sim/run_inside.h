@@ -124,6 +124,8 @@ bool watch_evicts(const struct run *r);
 void watch_end(struct run *r);
 /* The pod is full: no node could take anything? */
 bool watch_full(const struct run *r);
+/* The guest has finished, and somebody else waits for a frame in a pod that has none. */
+bool watch_out_of_frames(const struct run *r);
 
 /* deaths.c */
 void deaths_open(struct run *r);

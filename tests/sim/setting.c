@@ -184,7 +184,11 @@ uint64_t setting_room(const struct setting *s)
 
 bool setting_overfull(const struct setting *s)
 {
-	return s->pages * (s->stride > 1 && s->crossing ? 2 : 1) + 1 > setting_room(s);
+	uint64_t pages = s->pages * (s->stride > 1 && s->crossing ? 2 : 1) + 1;
+
+	if (s->ahead) /* frames may be given to pages that the guest leaves out */
+		pages = setting_guest(s);
+	return pages > setting_room(s);
 }
 
 uint64_t setting_guest(const struct setting *s)

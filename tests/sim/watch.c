@@ -436,6 +436,19 @@ void watch_end(struct run *r)
 	}
 }
 
+bool watch_out_of_frames(const struct run *r)
+{
+	bool waits = false;
+
+	for (unsigned n = 0; n < r->s.nodes; n++) {
+		const struct transits *ts = &r->w->host[n].core->transits;
+
+		for (uint32_t i = 1; i <= ts->fresh; i++)
+			waits = waits || transit_at(ts, i)->state == SIT_FRAME;
+	}
+	return waits && setting_overfull(&r->s) && world_reports(r->w, TIDAL_REPORT_POD_FULL) > 0;
+}
+
 bool watch_full(const struct run *r)
 {
 	tidal_time longest = 0;
