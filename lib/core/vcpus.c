@@ -46,10 +46,22 @@ uint32_t vcpu_share(const struct vcpu *v, tidal_nodeid node)
 	return n * 256 / VCPU_HISTORY;
 }
 
+/*
+ * A host that can't tell: a third page in a row means that the instruction went through. But an instruction
+ * may need three pages and more (its own, those that an operand crosses), and one that travels from
+ * one to the other would for ever: so a vCPU that has moved very often is believed more slowly, and
+ * pages come to it meanwhile.
+ */
+static bool seems_to_get_on(const struct vcpu *v, tidal_gfn gfn)
+{
+	if (!v->stalls || gfn == v->gfn || gfn == v->gfn_before)
+		return false;
+	return v->moves < VCPU_RESTLESS || v->stalls >= VCPU_PATIENT;
+}
+
 void vcpu_stalled(struct vcpu *v, tidal_time now, tidal_gfn gfn, uint8_t access, bool tells_retire)
 {
-	/* A host that can't tell: a third page in a row means that the instruction went through. */
-	if (!tells_retire && v->stalls && gfn != v->gfn && gfn != v->gfn_before)
+	if (!tells_retire && seems_to_get_on(v, gfn))
 		vcpu_retired(v);
 	if (v->stalls == 0)
 		v->since = now;

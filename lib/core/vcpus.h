@@ -10,6 +10,8 @@
 
 #define VCPU_HISTORY 16 /* recent stalls of which the serving node is remembered */
 #define VCPU_STARVING 4 /* stalls without a retired instruction */
+#define VCPU_RESTLESS 32 /* recent moves: it may go to and fro for one instruction */
+#define VCPU_PATIENT 16 /* stalls of a restless one until it is believed to get on */
 
 struct vcpu {
 	uint8_t state;	  /* enum tidal_vcpu_state */
