@@ -94,7 +94,7 @@ static void test_open_without_registration(void **state)
 
 static void test_the_cores_first_wishes_come_true(void **state)
 {
-	const struct tidal_action post = { .kind = TIDAL_ACT_POST, .u.frame = { 0, 3 } };
+	const struct tidal_action post = { .kind = TIDAL_ACT_POST, .u.frame = { .token = 0, .frame = 3 } };
 	struct tidal_node_config config;
 	struct tidal_params params;
 	struct tidal_node *node;
@@ -145,7 +145,7 @@ static void test_pages_go_to_the_host_and_back(void **state)
 		assert_int_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.token, 4711);
 		assert_int_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.status, 0);
 	}
-	act(node, (struct tidal_action){ .kind = TIDAL_ACT_ZERO, .u.frame = { 12, 5 } });
+	act(node, (struct tidal_action){ .kind = TIDAL_ACT_ZERO, .u.frame = { .token = 12, .frame = 5 } });
 	assert_int_equal(script_call("zero", 0)->action.u.frame.frame, 5);
 	assert_int_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.token, 12);
 	tidal_node_close(node);
@@ -163,7 +163,7 @@ static void test_what_the_host_refuses_is_answered(void **state)
 		assert_int_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.token, 4711);
 		assert_int_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.status, TIDAL_EBUSY);
 	}
-	act(node, (struct tidal_action){ .kind = TIDAL_ACT_ZERO, .u.frame = { 12, 5 } });
+	act(node, (struct tidal_action){ .kind = TIDAL_ACT_ZERO, .u.frame = { .token = 12, .frame = 5 } });
 	assert_int_equal(pushed(TIDAL_EV_HOST_DONE, 0)->u.done.status, TIDAL_EBUSY);
 	script.host_result = 5; /* not an error number: an error all the same */
 	act(node, pages(TIDAL_ACT_MAP));

@@ -393,8 +393,8 @@ static void test_frames_wait_for_room_in_the_transport(void **state)
 
 	(void)state;
 	script.post_result = TIDAL_EAGAIN;
-	act(node, (struct tidal_action){ .kind = TIDAL_ACT_POST, .u.frame = { 0, 21 } });
-	act(node, (struct tidal_action){ .kind = TIDAL_ACT_POST, .u.frame = { 0, 22 } });
+	act(node, (struct tidal_action){ .kind = TIDAL_ACT_POST, .u.frame = { .token = 0, .frame = 21 } });
+	act(node, (struct tidal_action){ .kind = TIDAL_ACT_POST, .u.frame = { .token = 0, .frame = 22 } });
 	assert_true(script_calls("post page") > 0);
 	script.post_result = 0;
 	script_forget();
@@ -406,7 +406,7 @@ static void test_frames_wait_for_room_in_the_transport(void **state)
 	step(node);
 	assert_int_equal(script_calls("post page"), 0);
 	act(node, (struct tidal_action){ .kind = TIDAL_ACT_POST,
-					 .u.frame = { 0, SCRIPT_FRAMES } });
+					 .u.frame = { .token = 0, .frame = SCRIPT_FRAMES } });
 	assert_int_equal(script.reports, 1);
 	assert_int_equal(script.report.error, TIDAL_ERANGE);
 	tidal_node_close(node);
